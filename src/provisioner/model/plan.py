@@ -1,0 +1,46 @@
+"""Plan: who, what playbook, which variables, in which order, until when. Data, never commands; it has a digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.model.mission import MissionKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What would be executed: the playbook, SHA-256 digests of it and of each role, the ansible-core version, the git commit."""
+
+    playbook: str
+    playbook_digest: str
+    roles: Mapping[str, str]
+    ansible: str
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One playbook on one batch of assets; `variables` are per asset, without connection data or secrets."""
+
+    assets: tuple[str, ...]
+    variables: Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The decision as data. `digest` is over mission, assets, content and variables: not times, ids or operator."""
+
+    client: str
+    mission: MissionKind
+    content: Content
+    steps: tuple[Step, ...]
+    digest: str
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Every asset of the plan, in order."""
+        return tuple(name for step in self.steps for name in step.assets)
