@@ -1,0 +1,115 @@
+"""The two ports of execution: what cannot run in a unit test. `provisioner.testing` ships a fake of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from provisioner.model.asset import Asset
+    from provisioner.model.event import Event
+    from provisioner.model.intervention import Check
+    from provisioner.model.plan import Step
+
+
+class Trust(StrEnum):
+    """What the machine's key was compared with."""
+
+    PINNED = "pinned"
+    KNOWN = "known"
+    FIRST_USE = "trust_on_first_use"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """What the preflight found. `reason` is empty when the machine is ready.
+
+    Unreachable (exit 4): `no_route`, `connection_refused`, `timeout`, `host_key_changed`, `host_key_unknown`,
+    `certificate_invalid`, `protocol_error`, `login_refused`. Failed (exit 5): `privilege_refused`, `no_python`.
+    `text` is one clear sentence with the next step; `fingerprint` the key presented, in OpenSSH's `SHA256:…` form.
+    """
+
+    reason: str = ""
+    text: str = ""
+    trust: Trust | None = None
+    fingerprint: str = ""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the machine answered as itself and let us in (it may still be unfit: `privilege_refused`, `no_python`)."""
+        return self.reason in ("", "privilege_refused", "no_python")
+
+
+class Probe(Protocol):
+    """Reaches one machine and says whether work can start on it."""
+
+    def reach(self, asset: Asset, *, accept: Callable[[str], bool]) -> Contact:
+        """Check the peer's key, log in, try privilege escalation and Python.
+
+        `accept` is asked once with the fingerprint when the key is neither pinned nor known. A changed key is refused
+        whatever it says. No password is sent before the key is accepted. Raises nothing for bad news: see Contact.
+        """
+        ...
+
+
+class RunStatus(StrEnum):
+    """How the run itself ended; what became of the machines is in the tallies."""
+
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many tasks ended how on one machine."""
+
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    unreachable: int = 0
+    skipped: int = 0
+    rescued: int = 0
+    ignored: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One run: which step, on which assets, for which intervention; `check` is Ansible's check mode."""
+
+    intervention: str
+    playbook: str
+    step: Step
+    assets: tuple[Asset, ...]
+    check: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run left: a tally for every machine that was processed, and the acceptance checks read on it.
+
+    `check` is the effective check mode, read back from the command that ran. `message` says why a run is BROKEN.
+    """
+
+    status: RunStatus
+    check: bool
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
+    message: str = ""
+
+
+class Executor(Protocol):
+    """Runs one playbook on one batch of assets."""
+
+    def run(self, order: Order, on_event: Callable[[Event], None]) -> RunResult:
+        """Given an order, run it and call `on_event` for each event as it happens.
+
+        An exception raised by `on_event` cancels the run and is raised again once the children are dead; so is
+        KeyboardInterrupt.
+        """
+        ...
