@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from provisioner.model.asset import Asset
     from provisioner.model.event import Event
     from provisioner.model.intervention import Check
-    from provisioner.model.plan import Step
+    from provisioner.model.plan import Content, Step
 
 
 class Trust(StrEnum):
@@ -40,7 +40,7 @@ class Contact:
 
     @property
     def reached(self) -> bool:
-        """Whether the machine answered as itself and let us in (it may still be unfit: `privilege_refused`, `no_python`)."""
+        """Whether the machine answered as itself and let us in; it may still be unfit for work."""
         return self.reason in ("", "privilege_refused", "no_python")
 
 
@@ -80,10 +80,10 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One run: which step, on which assets, for which intervention; `check` is Ansible's check mode."""
+    """One run: which content and step, on which assets, for which intervention; `check` is Ansible's check mode."""
 
     intervention: str
-    playbook: str
+    content: Content
     step: Step
     assets: tuple[Asset, ...]
     check: bool
@@ -109,7 +109,14 @@ class Executor(Protocol):
     def run(self, order: Order, on_event: Callable[[Event], None]) -> RunResult:
         """Given an order, run it and call `on_event` for each event as it happens.
 
-        An exception raised by `on_event` cancels the run and is raised again once the children are dead; so is
-        KeyboardInterrupt.
+        An exception raised by `on_event` cancels the run and is raised again once the children are dead. Ctrl-C ends
+        the run as CANCELLED.
+        """
+        ...
+
+    def salvage(self, intervention: str) -> tuple[Event, ...]:
+        """Given an intervention whose controller died, prove its processes dead and return the events they left.
+
+        Raises ExecutionError while one of them lives. What the run left on disk is removed: a second call returns ().
         """
         ...

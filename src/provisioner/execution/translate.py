@@ -1,0 +1,124 @@
+"""Translation: a runner's event record to what we are willing to remember, by allow-list.
+
+Nothing that is not named here leaves a run: no arguments, no output, no facts, no diffs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from provisioner.execution.ports import Tally
+from provisioner.model.event import Event, EventKind
+from provisioner.model.intervention import Check, CheckResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from provisioner.model.plan import Step
+
+KINDS: Mapping[str, EventKind] = {
+    "playbook_on_play_start": EventKind.PLAY,
+    "playbook_on_task_start": EventKind.TASK,
+    "playbook_on_handler_task_start": EventKind.TASK,
+    "runner_on_ok": EventKind.OK,
+    "runner_on_failed": EventKind.FAILED,
+    "runner_on_unreachable": EventKind.UNREACHABLE,
+    "runner_on_skipped": EventKind.SKIPPED,
+    "warning": EventKind.WARNING,
+    "error": EventKind.WARNING,
+}
+"""The records that become events; every other record is passed over."""
+
+CHECKS = "provisioner_checks"
+"""The statistic in which the role `acceptance` leaves its table, by host."""
+
+LONGEST = 500
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: object, secrets: Iterable[str] = ()) -> str:
+    """Given anything a machine said, return one short printable text with the given secrets blotted out."""
+    line = str(text)
+    for secret in sorted((s for s in secrets if s), key=len, reverse=True):
+        line = line.replace(secret, "********")
+    line = " ".join(_CONTROL.sub("", line).split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else ()
+
+
+def _message(record: Mapping[str, object], result: Mapping[str, object]) -> object:
+    failed_items = [
+        f"{_mapping(item).get('item', '')}: {_mapping(item).get('msg', '')}"
+        for item in _sequence(result.get("results"))
+        if _mapping(item).get("failed")
+    ]
+    if failed_items:
+        return "; ".join(failed_items)
+    errors = "; ".join(str(error) for error in _sequence(result.get("argument_errors")))
+    return errors or result.get("msg") or record.get("stdout") or ""
+
+
+def translate(record: Mapping[str, object], secrets: Iterable[str] = ()) -> Event | None:
+    """Given one of the runner's records, return the event it stands for, or None when it is none of ours."""
+    kind = KINDS.get(str(record.get("event")))
+    if kind is None:
+        return None
+    data = _mapping(record.get("event_data"))
+    result = _mapping(data.get("res"))
+    if kind is EventKind.OK and result.get("changed") is True:
+        kind = EventKind.CHANGED
+    if kind is EventKind.FAILED and data.get("ignore_errors"):
+        kind = EventKind.IGNORED
+    telling = kind in (EventKind.FAILED, EventKind.IGNORED, EventKind.UNREACHABLE, EventKind.WARNING)
+    duration = data.get("duration")
+    return Event(
+        kind=kind,
+        host=clean(data.get("host") or ""),
+        role=clean(data.get("role") or ""),
+        task=clean(data.get("task") or data.get("play") or ""),
+        seconds=float(duration) if isinstance(duration, (int, float)) else 0.0,
+        message=clean(_message(record, result), secrets) if telling else "",
+    )
+
+
+def tallies(record: Mapping[str, object]) -> dict[str, Tally]:
+    """Given the record `playbook_on_stats`, return a tally for each host that it says was processed."""
+    data = _mapping(record.get("event_data"))
+    # Ansible's names; its `ok` counts changed tasks too.
+    names = {"ok": "ok", "changed": "changed", "failures": "failed", "dark": "unreachable", "skipped": "skipped"}
+    names |= {"rescued": "rescued", "ignored": "ignored"}
+    counts: dict[str, dict[str, int]] = {str(host): {} for host in _mapping(data.get("processed"))}
+    for theirs, ours in names.items():
+        for host, count in _mapping(data.get(theirs)).items():
+            counts.setdefault(str(host), {})[ours] = int(str(count))
+    return {host: Tally(**count) for host, count in counts.items()}
+
+
+def checks(record: Mapping[str, object], step: Step) -> dict[str, tuple[Check, ...]]:
+    """Given the record `playbook_on_stats`, return the acceptance table of each asset of the step.
+
+    A row that is not of the agreed form counts as failed: a table that cannot be read proves nothing.
+    """
+    table = _mapping(_mapping(_mapping(record.get("event_data")).get("artifact_data")).get(CHECKS))
+    found = {name: _sequence(table[name]) for name in step.assets if name in table}
+    return {name: tuple(_check(_mapping(row)) for row in rows) for name, rows in found.items()}
+
+
+def _check(row: Mapping[str, object]) -> Check:
+    known = {result.value for result in CheckResult}
+    result = str(row.get("result"))
+    return Check(
+        name=clean(row.get("name", "unnamed")),
+        asked=clean(row.get("asked", "")),
+        found=clean(row.get("found", "")),
+        result=CheckResult(result) if result in known else CheckResult.FAIL,
+    )

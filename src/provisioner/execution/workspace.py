@@ -1,0 +1,189 @@
+"""The sealed workspace of one run: a fresh 0700 folder that nothing else ever uses, removed afterwards.
+
+A reused ansible-runner folder leaks one run's settings and secrets into the next (docs/explanation/execution.md). The
+folder lives under the state folder, so after a crash the next start finds the events that were under way.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.errors import ExecutionError
+from provisioner.model.asset import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioner.execution.ports import Order
+    from provisioner.model.asset import Asset
+
+
+PYTHON = "/usr/bin/python3"
+"""The interpreter on a machine reached over SSH: the system's own, which has python3-apt; not what a PATH finds."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The paths of one run's folder."""
+
+    root: Path
+
+    @property
+    def project(self) -> Path:
+        """The copy of the playbook and its roles."""
+        return self.root / "project"
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory of just this batch."""
+        return self.root / "inventory" / "hosts.yml"
+
+    @property
+    def config(self) -> Path:
+        """The only ansible.cfg that the run reads."""
+        return self.root / "ansible.cfg"
+
+    @property
+    def alive(self) -> Path:
+        """The lock that the run's processes hold."""
+        return self.root / "alive.lock"
+
+    @property
+    def sockets(self) -> Path:
+        """A short path for OpenSSH's control sockets, since a socket's path is limited to 107 bytes (unix(7))."""
+        return Path((self.root / "sockets").readlink())
+
+    def seal(self) -> None:
+        """Make the folder; raise ExecutionError when it exists: a run's id is never used twice."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            raise ExecutionError(f"a run with this id exists already: {self.root}") from None
+        (self.root / "inventory").mkdir()
+        (self.root / "home").mkdir()
+        (self.root / "sockets").symlink_to(tempfile.mkdtemp(prefix="prov-"))
+
+    def remove(self) -> None:
+        """Remove the folder and the control sockets."""
+        link = self.root / "sockets"
+        if link.is_symlink():
+            shutil.rmtree(link.readlink(), ignore_errors=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def raw_events(self) -> Iterator[Mapping[str, object]]:
+        """Yield the runner's event records found on disk in their order: written ones, then partial ones.
+
+        A record cut short by a crash is passed over.
+        """
+        files = list((self.root / "artifacts").glob("*/job_events/*.json"))
+        for path in sorted(files, key=_event_order):
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def _event_order(path: Path) -> tuple[int, float]:
+    counter = path.name.partition("-")[0]
+    written = counter.isdecimal() and not path.name.endswith("-partial.json")
+    return (int(counter), 0.0) if written else (2**62, path.stat().st_mtime)
+
+
+def unsafe_yaml(value: object) -> str:
+    """Given data of JSON's kinds, return one line of YAML in which every text is `!unsafe`: never read as a template.
+
+    JSON's flow style is YAML (YAML 1.2, section 1.3); ansible-core reads `!unsafe` as data that is not rendered.
+    """
+    if isinstance(value, str):
+        return f"!unsafe {json.dumps(value, ensure_ascii=False)}"
+    if isinstance(value, dict):
+        items = (f"{json.dumps(str(key), ensure_ascii=False)}: {unsafe_yaml(item)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(unsafe_yaml(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+def connection_variables(asset: Asset, *, identity: Path | None, authorities: Path | None) -> dict[str, object]:
+    """Given an asset, return the `ansible_*` variables of its connection: ours alone, never the client's."""
+    address = asset.address
+    variables: dict[str, object] = {
+        "ansible_host": address.host,
+        "ansible_port": address.port,
+        "ansible_user": address.user,
+        "ansible_connection": address.transport.value,
+    }
+    if address.transport is Transport.WINRM:
+        variables |= {"ansible_winrm_transport": "ntlm", "ansible_winrm_server_cert_validation": "validate"}
+        if authorities is not None:
+            variables["ansible_winrm_ca_trust_path"] = str(authorities)
+    elif identity is not None:
+        variables["ansible_ssh_private_key_file"] = str(identity)
+    names = {"become_password": "ansible_become_password", "password": "ansible_password"}
+    return variables | {names[kind]: secret for kind, secret in asset.secrets.items()}
+
+
+def render_inventory(order: Order, connections: Mapping[str, Mapping[str, object]]) -> str:
+    """Given an order and each asset's connection variables, return the YAML inventory of just that batch."""
+    hosts = {
+        asset.name: {**order.step.variables.get(asset.name, {}), **connections[asset.name]} for asset in order.assets
+    }
+    lines = [f"    {json.dumps(name)}: {unsafe_yaml(variables)}" for name, variables in hosts.items()]
+    return "\n".join(["all:", "  hosts:", *lines, ""])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Time limits in seconds: to connect, between keepalives (three may be missed), for the run, without any output."""
+
+    connect: int = 10
+    keepalive: int = 5
+    run: int = 3600
+    silence: int = 1200
+
+
+def render_config(workspace: Workspace, known_hosts: Path, limits: Limits) -> str:
+    """Return the run's ansible.cfg: host keys checked against `known_hosts` alone, keepalives, no retries, no cows.
+
+    Pipelining stays off on purpose: with a terminal on the machine's side sshd hangs up what a dead controller left.
+    """
+    ssh = [
+        "-o ControlMaster=auto -o ControlPersist=60s",
+        f"-o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes",
+        f"-o UpdateHostKeys=no -o ConnectTimeout={limits.connect}",
+        f"-o ServerAliveInterval={limits.keepalive} -o ServerAliveCountMax=3",
+    ]
+    settings: dict[str, dict[str, object]] = {
+        "defaults": {
+            "roles_path": workspace.project / "roles",
+            "home": workspace.root / "home",
+            "local_tmp": workspace.root / "home" / "tmp",
+            "host_key_checking": True,
+            "timeout": limits.connect,
+            "forks": 20,
+            "retry_files_enabled": False,
+            "nocows": True,
+            "inject_facts_as_vars": False,
+            "interpreter_python": PYTHON,
+        },
+        "inventory": {"enable_plugins": "yaml"},
+        "ssh_connection": {
+            "ssh_args": " ".join(ssh),
+            "control_path_dir": workspace.sockets,
+            "control_path": "%(directory)s/%%C",
+            "pipelining": False,
+            "usetty": True,
+            "retries": 0,
+        },
+    }
+    sections = (
+        f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in body.items()) for name, body in settings.items()
+    )
+    return "\n".join(sections)
