@@ -34,11 +34,3 @@ class Leases:
                     hint=f"see `invoke audit.log --client {client} --host {asset}` and try again when it has closed",
                 ) from None
             yield
-
-    def is_free(self, client: str, asset: str) -> bool:
-        """Whether no living intervention holds the asset."""
-        try:
-            with self.hold(client, asset):
-                return True
-        except UsageError:
-            return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from provisioner.model.asset import Asset
     from provisioner.model.event import Event
@@ -53,6 +54,14 @@ class Probe(Protocol):
         `accept` is asked once with the fingerprint when the key is neither pinned nor known. A changed key is refused
         whatever it says. No password is sent before the key is accepted. Raises nothing for bad news: see Contact.
         """
+        ...
+
+
+class Leases(Protocol):
+    """One intervention at a time on an asset."""
+
+    def hold(self, client: str, asset: str) -> AbstractContextManager[None]:
+        """Hold the asset's lease until the context ends; raise UsageError when a living intervention has it."""
         ...
 
 

@@ -121,4 +121,5 @@ def _check(row: Mapping[str, object]) -> Check:
         asked=clean(row.get("asked", "")),
         found=clean(row.get("found", "")),
         result=CheckResult(result) if result in known else CheckResult.FAIL,
+        personal=row.get("personal") is True,
     )

@@ -69,12 +69,13 @@ class CheckResult(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One promised state: what was asked, what was found."""
+    """One promised state: what was asked, what was found; `personal` when its texts name a person."""
 
     name: str
     asked: str
     found: str
     result: CheckResult
+    personal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,163 @@
+"""The bodies of the entries an intervention leaves, and what is read back from them. Their form is public.
+
+docs/reference/ledger_format.md describes them. Nothing personal enters: texts of personal checks are kept in the
+detail table and stand in the entry as references.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.model.intervention import Outcome
+from provisioner.model.mission import MissionKind
+from provisioner.terms.allowances import Use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from provisioner.execution.ports import Contact
+    from provisioner.ledger.entry import Entry
+    from provisioner.model.asset import Asset
+    from provisioner.model.contract import LoadedContract
+    from provisioner.model.intervention import AssetResult, Check
+    from provisioner.model.plan import Plan
+    from provisioner.model.verdict import Reason
+
+    Body = dict[str, object]
+    Keep = Callable[[str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for: a plan on assets, under a contract.
+
+    `accept` decides about an unknown host key; `ticket` is the ticket the work belongs to; `check` asks for check mode.
+    """
+
+    contract: LoadedContract
+    assets: tuple[Asset, ...]
+    plan: Plan
+    accept: Callable[[str], bool]
+    ticket: str | None
+    check: bool
+
+
+def intent_body(intervention: str, request: Request, *, clause: str) -> Body:
+    """The body of `opened`, and of `refused` without its reasons: what was going to be done, on what, under what."""
+    content = request.plan.content
+    return {
+        "intervention": intervention,
+        "contract": request.contract.versions[0].contract.id,
+        "contract_digest": request.contract.digest,
+        "clause": clause,
+        "mission": request.plan.mission.value,
+        "plan_digest": request.plan.digest,
+        "assets": list(request.plan.assets),
+        "ticket": request.ticket,
+        "simulated": request.check,
+        "content": {
+            "playbook": content.playbook,
+            "playbook_digest": content.playbook_digest,
+            "roles": dict(content.roles),
+            "ansible": content.ansible,
+            "commit": content.commit,
+        },
+    }
+
+
+def refusal_body(intent: Body, reasons: Iterable[Reason]) -> Body:
+    """The body of `refused`."""
+    return {**intent, "outcome": Outcome.REFUSED.value, "reasons": [asdict(reason) for reason in reasons]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """How an intervention ended: of the whole, of each asset, what each contact found, and the effective check mode."""
+
+    outcome: Outcome
+    results: tuple[AssetResult, ...]
+    contacts: Mapping[str, Contact]
+    simulated: bool
+
+
+def closing_body(intervention: str, closing: Closing, keep: Keep) -> Body:
+    """The body of `closed`; `keep` turns a personal text into a reference."""
+    return {
+        "intervention": intervention,
+        "outcome": closing.outcome.value,
+        "simulated": closing.simulated,
+        "assets": [_asset(result, closing.contacts.get(result.name), keep) for result in closing.results],
+    }
+
+
+def _asset(result: AssetResult, contact: Contact | None, keep: Keep) -> Body:
+    # A reason's text may quote the machine: the entry keeps its code and clause only.
+    reason = {"code": result.reason.code, "clause": result.reason.clause} if result.reason else None
+    return {
+        "name": result.name,
+        "outcome": result.outcome.value,
+        "ok": result.ok,
+        "changed": result.changed,
+        "failed_task": result.failed_task,
+        "reason": reason,
+        "trust": contact.trust.value if contact and contact.trust else None,
+        "host_key": contact.fingerprint if contact and contact.fingerprint else None,
+        "checks": [_check(check, keep) for check in result.checks],
+    }
+
+
+def _check(check: Check, keep: Keep) -> Body:
+    texts = {"name": check.name, "asked": check.asked, "found": check.found}
+    if check.personal:
+        texts = {key: keep(text) for key, text in texts.items()}
+    return {**texts, "result": check.result.value, "personal": check.personal}
+
+
+@dataclass(frozen=True)
+class Intent:
+    """An intervention that was opened and not closed."""
+
+    intervention: str
+    assets: tuple[str, ...]
+    simulated: bool
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(name) for name in value) if isinstance(value, list) else ()
+
+
+def open_intents(entries: Iterable[Entry]) -> tuple[Intent, ...]:
+    """Given a log, return what was opened and never closed, oldest first."""
+    found: dict[str, Intent] = {}
+    for entry in entries:
+        name = str(entry.body.get("intervention"))
+        if entry.kind == "opened":
+            found[name] = Intent(name, _names(entry.body.get("assets")), entry.body.get("simulated") is True)
+        elif entry.kind == "closed":
+            found.pop(name, None)
+    return tuple(found.values())
+
+
+def uses(entries: Iterable[Entry], contract: str) -> Iterator[Use]:
+    """Given a log, yield what counts for the allowances of a contract: each asset of each closed intervention."""
+    opened: dict[str, Entry] = {}
+    for entry in entries:
+        name = str(entry.body.get("intervention"))
+        if entry.kind == "opened" and entry.body.get("contract") == contract:
+            opened[name] = entry
+        elif entry.kind == "closed" and name in opened:
+            yield from _uses(opened.pop(name), entry)
+
+
+def _uses(opened: Entry, closed: Entry) -> Iterator[Use]:
+    simulated = opened.body.get("simulated") is True or closed.body.get("simulated") is True
+    results = closed.body.get("assets")
+    for result in results if isinstance(results, list) else ():
+        outcome = Outcome(str(result["outcome"]))
+        yield Use(
+            asset=str(result["name"]),
+            mission=MissionKind(str(opened.body["mission"])),
+            at=opened.at,
+            counts=outcome.accepted and not simulated,
+        )

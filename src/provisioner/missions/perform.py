@@ -1,0 +1,228 @@
+"""The one algorithm: admit, open, run, judge, close. Two entries bracket every change on a machine."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from provisioner.errors import ExecutionError, LedgerError, UsageError
+from provisioner.execution.ports import Order
+from provisioner.ledger.entry import Draft
+from provisioner.missions.bodies import Closing, closing_body, intent_body, refusal_body, uses
+from provisioner.missions.judge import judge
+from provisioner.missions.recover import recover
+from provisioner.model.event import EventKind
+from provisioner.model.intervention import AssetResult, Intervention, Outcome, worst
+from provisioner.model.verdict import Reason, Verdict
+from provisioner.terms.coverage import verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from provisioner.execution.ports import Contact
+    from provisioner.ledger.book import Book
+    from provisioner.missions.bodies import Request
+    from provisioner.missions.services import Services
+    from provisioner.model.asset import Asset
+    from provisioner.model.event import Event
+    from provisioner.model.plan import Step
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What one intervention is worked on with."""
+
+    request: Request
+    services: Services
+    book: Book
+    intervention: str
+    clause: str
+
+
+@dataclass
+class _Work:
+    """What is known so far of the work on the machines: it is what the closing entry tells, whatever happens next."""
+
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    results: dict[str, AssetResult] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    simulated: bool = False
+
+
+def perform(request: Request, services: Services) -> Intervention:
+    """Given a request, admit it under its contract, do it, and return the intervention as recorded.
+
+    A refusal, an unreachable machine, a failure and an interruption are outcomes. Raises LedgerError when something
+    could not be recorded (its message says whether work was done), UsageError when another intervention holds an asset.
+    """
+    client = request.plan.client
+    with services.open_book(client) as book, ExitStack() as leases:
+        try:
+            told = _perform(request, services, book, leases)
+        except (UsageError, ExecutionError):
+            book.sign(services.now())
+            raise
+        book.sign(services.now())
+        return told
+
+
+def _perform(request: Request, services: Services, book: Book, leases: ExitStack) -> Intervention:
+    client = request.plan.client
+    recover(book, client, services)
+    at = services.now()
+    decision = _admit(request, book, at)
+    desk = _Desk(request, services, book, services.new_id(), decision.clause)
+    if not decision.allowed:
+        return _refuse(desk, decision, at)
+    for asset in request.assets:
+        leases.enter_context(services.leases.hold(client, asset.name))
+    return _bracket(desk, at)
+
+
+def _admit(request: Request, book: Book, at: datetime) -> Verdict:
+    contract = request.contract.versions[0].contract.id
+    used = tuple(uses(book.entries(kinds=("opened", "closed")), contract))
+    found = [verdict(request.contract, asset, request.plan.mission, at=at, uses=used) for asset in request.assets]
+    reasons = tuple(dict.fromkeys(reason for decision in found for reason in decision.reasons))
+    return Verdict(clause=found[0].clause, reasons=reasons)
+
+
+def _refuse(desk: _Desk, decision: Verdict, at: datetime) -> Intervention:
+    intent = intent_body(desk.intervention, desk.request, clause=desk.clause)
+    entries = _record(desk, "refused", refusal_body(intent, decision.reasons), at)
+    return replace(_intervention(desk, at), outcome=Outcome.REFUSED, reasons=decision.reasons, entries=entries)
+
+
+def _bracket(desk: _Desk, at: datetime) -> Intervention:
+    try:
+        opened = _record(desk, "opened", intent_body(desk.intervention, desk.request, clause=desk.clause), at)
+    except LedgerError as error:
+        raise LedgerError(f"{error}; no work was done", hint=error.hint) from error
+    progress = desk.services.progress
+    names = desk.request.plan.assets
+    progress.begin(desk.intervention, clause=desk.clause, assets=names, simulated=desk.request.check)
+    work = _Work(simulated=desk.request.check)
+    fate: tuple[Outcome, Reason] | None = (Outcome.UNKNOWN, _reason(desk, "crashed", "provisioner itself failed"))
+    try:
+        _do(desk, work)
+        fate = None
+    except KeyboardInterrupt:
+        fate = (Outcome.INTERRUPTED, _reason(desk, "interrupted", "interrupted by the operator"))
+    except ExecutionError as error:
+        fate = (Outcome.FAILED, _reason(desk, "not_executed", str(error)))
+    finally:
+        closing = _closing(desk, work, fate)
+        closed, ended = _close(desk, closing)
+    return replace(
+        _intervention(desk, at),
+        simulated=closing.simulated,
+        outcome=closing.outcome,
+        closed=ended,
+        reasons=tuple(dict.fromkeys(r.reason for r in closing.results if r.reason)),
+        entries=(*opened, *closed),
+        assets=closing.results,
+    )
+
+
+def _do(desk: _Desk, work: _Work) -> None:
+    """Reach every machine, run each step on those that are ready, judge; `work` holds what is known at any moment."""
+    ready = [asset for asset in desk.request.assets if _is_ready(desk, work, asset)]
+    for step in desk.request.plan.steps:
+        batch = tuple(asset for asset in ready if asset.name in step.assets)
+        if batch:
+            _run(desk, work, step=step, batch=batch)
+
+
+def _is_ready(desk: _Desk, work: _Work, asset: Asset) -> bool:
+    contact = desk.services.probe.reach(asset, accept=desk.request.accept)
+    work.contacts[asset.name] = contact
+    if contact.reason:
+        outcome = Outcome.FAILED if contact.reached else Outcome.UNREACHABLE
+        reason = _reason(desk, contact.reason, contact.text)
+        work.results[asset.name] = AssetResult(name=asset.name, outcome=outcome, reason=reason)
+    return not contact.reason
+
+
+def _run(desk: _Desk, work: _Work, *, step: Step, batch: tuple[Asset, ...]) -> None:
+    def on_event(event: Event) -> None:
+        if event.kind in (EventKind.FAILED, EventKind.IGNORED, EventKind.UNREACHABLE):
+            work.failures.setdefault(event.host, task_name(event))
+        desk.services.progress.event(event)
+
+    order = Order(
+        intervention=desk.intervention,
+        content=desk.request.plan.content,
+        step=step,
+        assets=batch,
+        check=desk.request.check,
+    )
+    result = desk.services.executor.run(order, on_event)
+    work.simulated = result.check
+    for asset in batch:
+        failed = work.failures.get(asset.name)
+        work.results[asset.name] = judge(asset.name, result, clause=desk.clause, failed_task=failed)
+
+
+def task_name(event: Event) -> str:
+    """`role : task`, or the task alone when it is in no role."""
+    return f"{event.role} : {event.task}" if event.role else event.task
+
+
+def _closing(desk: _Desk, work: _Work, fate: tuple[Outcome, Reason] | None) -> Closing:
+    """What is to be said at the end: machines without a result share the fate of the whole."""
+    outcome, reason = fate or (Outcome.UNKNOWN, _reason(desk, "not_processed", "nothing was done on the machine"))
+    missing = {
+        name: AssetResult(name=name, outcome=outcome, failed_task=work.failures.get(name), reason=reason)
+        for name in desk.request.plan.assets
+    }
+    results = tuple({**missing, **work.results}.values())
+    whole = worst(tuple(result.outcome for result in results) + ((outcome,) if fate else ()))
+    return Closing(outcome=whole, results=results, contacts=work.contacts, simulated=work.simulated)
+
+
+def _close(desk: _Desk, closing: Closing) -> tuple[tuple[int, ...], datetime]:
+    at = desk.services.now()
+    body = closing_body(desk.intervention, closing, desk.book.keep_personal)
+    try:
+        return _record(desk, "closed", body, at), at
+    except LedgerError as error:
+        names = ", ".join(result.name for result in closing.results)
+        text = f"{error}; work was done on {names} (outcome {closing.outcome}) and its end could not be recorded"
+        raise LedgerError(text, hint="free some space; the next command closes the intervention") from error
+
+
+def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> tuple[int, ...]:
+    """Append one entry, behind a `contract` entry when this text of the contract is not the last one recorded."""
+    contract = desk.request.contract
+    operator = desk.book.pseudonym(desk.services.operator)
+    drafts = [Draft(kind, at, operator, body)]
+    last = [entry.body.get("digest") for entry in desk.book.entries(kinds=("contract",))][-1:]
+    if last != [contract.digest]:
+        desk.book.keep_contract(contract.text)
+        named = {"contract": contract.versions[0].contract.id, "digest": contract.digest}
+        drafts.insert(0, Draft("contract", at, operator, named))
+    return tuple(entry.index for entry in desk.book.append(drafts) if entry.kind == kind)
+
+
+def _reason(desk: _Desk, code: str, text: str) -> Reason:
+    return Reason(code=code, clause=desk.clause, text=text)
+
+
+def _intervention(desk: _Desk, at: datetime) -> Intervention:
+    """What is said of an intervention whatever became of it."""
+    plan = desk.request.plan
+    return Intervention(
+        id=desk.intervention,
+        client=plan.client,
+        contract=desk.request.contract.versions[0].contract.id,
+        clause=desk.clause,
+        plan_digest=plan.digest,
+        mission=plan.mission,
+        operator=desk.book.pseudonym(desk.services.operator),
+        outcome=Outcome.UNKNOWN,
+        opened=at,
+        closed=at,
+        ticket=desk.request.ticket,
+        simulated=desk.request.check,
+    )

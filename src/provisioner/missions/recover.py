@@ -1,0 +1,67 @@
+"""Recovery: on start, close every open intent of a dead controller truthfully, never by guessing success."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from provisioner.errors import UsageError
+from provisioner.ledger.entry import Draft
+from provisioner.missions.bodies import Closing, closing_body, open_intents
+from provisioner.model.event import EventKind
+from provisioner.model.intervention import AssetResult, Outcome
+from provisioner.model.verdict import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from provisioner.ledger.book import Book
+    from provisioner.missions.bodies import Intent
+    from provisioner.missions.services import Services
+    from provisioner.model.event import Event
+
+
+def recover(book: Book, client: str, services: Services) -> None:
+    """Close each open intent of the client as `interrupted`, with the last task seen.
+
+    An intent whose assets' leases are held belongs to a living controller and is left alone. Raises ExecutionError
+    while a process of a dead controller's run lives.
+    """
+    for intent in open_intents(book.entries(kinds=("opened", "closed"))):
+        with ExitStack() as leases:
+            try:
+                for asset in intent.assets:
+                    leases.enter_context(services.leases.hold(client, asset))
+            except UsageError:
+                continue
+            _close(book, intent, services)
+
+
+def _close(book: Book, intent: Intent, services: Services) -> None:
+    seen = services.executor.salvage(intent.intervention)
+    task = last_task(seen)
+    reason = Reason(code="controller_died", clause="", text=f"the controller died; the last task seen was {task}")
+    results = tuple(
+        replace(_counts(seen, name), outcome=Outcome.INTERRUPTED, failed_task=task, reason=reason)
+        for name in intent.assets
+    )
+    closing = Closing(outcome=Outcome.INTERRUPTED, results=results, contacts={}, simulated=intent.simulated)
+    body = closing_body(intent.intervention, closing, book.keep_personal)
+    operator = book.pseudonym(services.operator)
+    book.append([Draft("closed", services.now(), operator, {**body, "recovered": True, "last_task": task})])
+    services.progress.note(
+        f"closed {intent.intervention} as interrupted: its controller died; last task seen: {task or 'none'}"
+    )
+
+
+def last_task(events: Iterable[Event]) -> str | None:
+    """Given the events of a run, return `role : task` of the last task that began; None when none did."""
+    tasks = [event for event in events if event.kind is EventKind.TASK]
+    return f"{tasks[-1].role} : {tasks[-1].task}".removeprefix(" : ") if tasks else None
+
+
+def _counts(events: Iterable[Event], host: str) -> AssetResult:
+    mine = [event.kind for event in events if event.host == host]
+    changed = mine.count(EventKind.CHANGED)
+    return AssetResult(name=host, outcome=Outcome.UNKNOWN, ok=mine.count(EventKind.OK) + changed, changed=changed)

@@ -1,0 +1,104 @@
+"""Allowances: how much of a mission a period includes, and how much of it is left (rule 12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from provisioner.model.values import Duration, Period
+from provisioner.terms.days import day_of, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from provisioner.model.contract import Contract
+    from provisioner.model.mission import MissionKind
+    from provisioner.model.mission_terms import Allowance
+
+MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12, Period.CONTRACT_YEAR: 12}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """One asset of one intervention, as the log has it: what for, when it was opened, and whether it counts.
+
+    It counts when it was accepted (changed or unchanged) and was no check run.
+    """
+
+    asset: str
+    mission: MissionKind
+    at: datetime
+    counts: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """An allowance on a day: first and last day of its period, what it grants (carried included), who used it."""
+
+    first: date
+    last: date
+    granted: int
+    used: frozenset[str]
+
+    @property
+    def left(self) -> int:
+        """How many more assets are included; never below zero."""
+        return max(0, self.granted - len(self.used))
+
+    def admits(self, asset: str) -> bool:
+        """Whether work on the asset is included: something is left, or it was counted already in this period."""
+        return asset in self.used or self.left > 0
+
+
+def periods(contract: Contract, per: Period) -> Iterator[tuple[date, date]]:
+    """Yield the first and last day of each period, from the one that `starts` falls in.
+
+    Calendar periods begin on the first of a month; a contract year on the anniversary of `starts`.
+    """
+    months = MONTHS[per]
+    anchor = contract.starts
+    if per is not Period.CONTRACT_YEAR:
+        anchor = anchor.replace(month=(anchor.month - 1) // months * months + 1, day=1)
+    span = Duration(months, "mo")
+    times = 0
+    while True:
+        first, after = step(anchor, span, times), step(anchor, span, times + 1)
+        yield first, after - timedelta(days=1)
+        times += 1
+
+
+def balance(contract: Contract, mission: MissionKind, *, day: date, uses: Iterable[Use]) -> Balance | None:
+    """Given what was used, return the allowance's balance in the period of `day`; None when the mission is unlimited.
+
+    What is left of a period moves on when the allowance rolls over, oldest first, until it `expires` after the end of
+    its period (the end of the next period when absent). Days before `starts` have the first period's balance.
+    """
+    terms = contract.mission(mission)
+    if terms is None or terms.allowance is None:
+        return None
+    days = [(day_of(use.at, contract.timezone), use.asset) for use in uses if use.counts and use.mission is mission]
+    carried: list[tuple[date, int]] = []
+    for first, last in periods(contract, terms.allowance.per):
+        used = frozenset(asset for on, asset in days if first <= on <= last)
+        carried = [(until, amount) for until, amount in carried if until >= first]
+        granted = terms.allowance.count + sum(amount for _, amount in carried)
+        if day <= last:
+            return Balance(first=first, last=last, granted=granted, used=used)
+        carried = _carry(terms.allowance, carried, last=last, used=len(used))
+    raise AssertionError("periods do not end")
+
+
+def _carry(allowance: Allowance, carried: list[tuple[date, int]], *, last: date, used: int) -> list[tuple[date, int]]:
+    """What moves on from a period that ends on `last`: the oldest is drawn first."""
+    if not allowance.rollover:
+        return []
+    expires = allowance.expires or Duration(MONTHS[allowance.per], "mo")
+    after = last + timedelta(days=1)
+    moved = []
+    for until, amount in [*carried, (step(after, expires, 1) - timedelta(days=1), allowance.count)]:
+        drawn = min(used, amount)
+        used -= drawn
+        if amount > drawn:
+            moved.append((until, amount - drawn))
+    return moved
