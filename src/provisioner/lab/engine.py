@@ -12,12 +12,13 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ExecutionError, MissingTool
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 SETTINGS = """\
 [containers]
@@ -70,6 +71,11 @@ class Engine:
             )
         except subprocess.TimeoutExpired:
             raise ExecutionError(f"podman {arguments[0]} did not end within {seconds:.0f} s") from None
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder, outside any checkout, where the lab keeps what can be made again (XDG base directories)."""
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "provisioner" / "lab"
 
 
 def find_engine(cache: Path) -> Engine:
