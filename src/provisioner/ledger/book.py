@@ -1,0 +1,187 @@
+"""The book: one client's log, open for reading and appending."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Self
+
+from provisioner.errors import LedgerError
+from provisioner.ledger import head, keys, merkle, names, published
+from provisioner.ledger.checkpoint import Checkpoint, Signer, sign_checkpoint
+from provisioner.ledger.entry import KEY, Draft, Entry, make_entry, parse_entry
+from provisioner.ledger.merkle import Frontier
+from provisioner.ledger.store import DETAILS, Detail, Store, Transaction, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+
+def open_book(url: str, client: str, *, state: Path, read_only: bool = False) -> Book:
+    """Open the log of `client` in the database at `url`; keys and checkpoints lie under the folder `state`.
+
+    Made where there is none, unless `read_only`: then nothing is created, locked or needed but the database itself.
+    Raises UsageError for a client id or URL that cannot be, LedgerError (exit 7) for a database that is missing, of a
+    newer version, on a network file system, or not durable.
+    """
+    origin = names.origin_of(client)
+    return Book(open_store(url, origin, read_only=read_only), origin, state=state, client=client)
+
+
+class Book:
+    """One client's log. A context manager; safe for several processes, and for several threads of one.
+
+    `origin` names the log; `key_folder` and `checkpoint_folder` are where its key and signed heads lie.
+    """
+
+    def __init__(self, store: Store, origin: str, *, state: Path, client: str) -> None:
+        """Take over an open store; `open_book` is the way in."""
+        self.origin = origin
+        self.key_folder = state / "keys" / client
+        self.checkpoint_folder = state / "checkpoints" / client
+        self._store = store
+        self._signer: Signer | None = None
+        self._head: head.Head | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._store.close()
+
+    def append(self, drafts: Sequence[Draft]) -> tuple[Entry, ...]:
+        """Record drafts as one group: all durable on return, or none. Returns their entries, in order.
+
+        The first append ever makes the signing key, and entry 0 (kind `key`) before the drafts. Raises LedgerError,
+        with nothing recorded, when the database cannot write or the entries already there are not this key's.
+        """
+        if not drafts:
+            return ()
+        with self._store.writing() as tables:
+            frontier = self._trusted(tables)
+            signer = self._key(new=frontier.size == 0)
+            group = [*self._first(signer, drafts[0]), *drafts] if frontier.size == 0 else list(drafts)
+            entries = tuple(make_entry(frontier.size + offset, draft) for offset, draft in enumerate(group))
+            grown, nodes = merkle.extend(frontier, (entry.hash for entry in entries))
+            note = head.pending_note(grown, signer=signer)
+            tables.add([(entry.index, entry.leaf) for entry in entries], nodes, note=note)
+        self._head = head.Head(grown, note)
+        return entries[-len(drafts) :]
+
+    def sign(self, at: datetime) -> Checkpoint:
+        """Sign the log as it is, publish the checkpoint in `checkpoint_folder`, and return it; `at` names the file.
+
+        Signed once for each size: with nothing new, the newest checkpoint is returned. Raises LedgerError, with nothing
+        signed, when entries were not written with this log's key, were changed, or are fewer than were signed.
+        """
+        with self._store.writing() as tables:
+            frontier = self._trusted(tables)
+            if frontier.size == 0:
+                raise LedgerError(f"the log {self.origin} is empty: there is nothing to sign")
+            latest = published.latest(self.checkpoint_folder)
+            if latest and latest.size == frontier.size:
+                return latest
+            checkpoint = sign_checkpoint(frontier.size, frontier.root, signer=self._key(new=False))
+            published.publish(self.checkpoint_folder, checkpoint, at=at)
+        return checkpoint
+
+    def entries(self, *, since: int = 0) -> Iterator[Entry]:
+        """Yield the entries from index `since` on, as of now; raises LedgerError at one that is not canonical."""
+        for index, leaf in self.leaves(since):
+            try:
+                yield parse_entry(leaf if isinstance(leaf, bytes) else b"")
+            except LedgerError as error:
+                raise LedgerError(f"{self.origin}: entry {index}: {error}", hint=head.HINT) from error
+
+    def pseudonym(self, name: str) -> str:
+        """Return the pseudonym of a person, random and given at first use; one person has one in this log."""
+        with self._store.writing() as tables:
+            known = tables.details(DETAILS.c.field == names.OPERATOR, DETAILS.c.value == name.encode())
+            for detail in known:
+                return detail.reference
+            reference = f"op-{secrets.token_hex(8)}"
+            tables.keep(Detail(reference, names.OPERATOR, b"", name.encode()))
+        return reference
+
+    def person(self, pseudonym: str) -> str | None:
+        """Return who a pseudonym is, None if nobody is kept under it."""
+        return self._text(pseudonym, {names.OPERATOR})
+
+    def keep(self, value: str, *, field: str) -> str:
+        """Keep a personal value outside the entries and return the reference to write instead of it.
+
+        Each call has its own random salt, so equal values do not show. `field` says what it is: `phone`, `email`.
+        """
+        if field in (names.OPERATOR, names.CONTRACT):
+            raise LedgerError(f"the field {field!r} of details is taken")
+        salt, data = secrets.token_bytes(16), value.encode()
+        reference = names.personal_reference(salt, data)
+        with self._store.writing() as tables:
+            tables.keep(Detail(reference, field, salt, data))
+        return reference
+
+    def reveal(self, reference: str) -> str | None:
+        """Return the personal value behind a reference, None if it is not (or no longer) kept."""
+        return self._text(reference, None) if reference.startswith("pv-") else None
+
+    def keep_contract(self, text: bytes) -> str:
+        """Keep the text of a contract, once, and return its SHA-256 digest in hex for a `contract` entry."""
+        digest = names.contract_digest(text)
+        with self._store.writing() as tables:
+            if tables.detail(digest) is None:
+                tables.keep(Detail(digest, names.CONTRACT, b"", text))
+        return digest
+
+    def contract_text(self, digest: str) -> bytes | None:
+        """Return the text of the contract with that digest, None if it is not kept."""
+        with self._store.reading() as tables:
+            detail = tables.detail(digest)
+        return detail.value if detail and detail.field == names.CONTRACT else None
+
+    def leaves(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[object, object]]:
+        """Yield (index, leaf) as the table has them, as of now: what `verify` reads."""
+        with self._store.reading() as tables:
+            yield from tables.leaves(start, stop)
+
+    def leaf_hashes(self, start: int, stop: int) -> list[object]:
+        """Return the cached leaf hashes of [start, stop), as the table has them."""
+        with self._store.reading() as tables:
+            return tables.leaf_hashes(start, stop)
+
+    def details(self) -> tuple[Detail, ...]:
+        """Return every row of `details`."""
+        with self._store.reading() as tables:
+            return tuple(tables.details())
+
+    def schema_changes(self) -> tuple[str, ...]:
+        """Say what in the database file is not as the migrations made it: tripwires removed, tables altered."""
+        return self._store.schema_changes()
+
+    def _trusted(self, tables: Transaction) -> Frontier:
+        note, size = tables.pending(), tables.size()
+        if self._head and (note, size) == (self._head.note, self._head.frontier.size):
+            return self._head.frontier
+        latest = published.latest(self.checkpoint_folder)
+        if size == 0 and latest is None:
+            return Frontier()
+        return head.trusted_frontier(tables, latest, key=self._key(new=False).verifier)
+
+    def _key(self, *, new: bool) -> Signer:
+        if self._signer is None:
+            make = keys.make_signer if new else keys.load_signer
+            self._signer = make(self.key_folder, self.origin)
+        return self._signer
+
+    def _first(self, signer: Signer, draft: Draft) -> tuple[Draft]:
+        body = {"key": signer.verifier.render(), "fingerprint": signer.verifier.fingerprint}
+        return (Draft(KEY, draft.at, draft.operator, body),)
+
+    def _text(self, reference: str, fields: set[str] | None) -> str | None:
+        with self._store.reading() as tables:
+            detail = tables.detail(reference)
+        return detail.value.decode() if detail and (fields is None or detail.field in fields) else None

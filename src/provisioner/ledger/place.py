@@ -1,0 +1,61 @@
+"""Where a database file may lie: on a local file system, in a folder of its owner's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from provisioner.errors import LedgerError
+
+NETWORK = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "afs",
+        "ceph",
+        "coda",
+        "gfs2",
+        "glusterfs",
+        "lustre",
+        "ocfs2",
+        "davfs",
+    }
+    | {f"fuse.{name}" for name in ("sshfs", "glusterfs", "ceph", "davfs2", "rclone", "s3fs", "curlftpfs")}
+)
+"""File systems whose locks and syncs SQLite's write-ahead log cannot rely on."""
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+
+def refuse_network(folder: Path, *, mounts: str) -> None:
+    """Raise LedgerError if `folder` lies on a network file system; `mounts` is the text of /proc/self/mountinfo."""
+    kind = filesystem(folder, mounts=mounts)
+    if kind in NETWORK:
+        raise LedgerError(
+            f"{folder} is on a network file system ({kind}), which cannot hold the ledger's database",
+            hint="set PROVISIONER_STATE to a local folder, or PROVISIONER_DATABASE_URL to a PostgreSQL server",
+        )
+
+
+def filesystem(folder: Path, *, mounts: str) -> str:
+    """Return the type of the file system that holds `folder` (absolute, resolved), empty if `mounts` does not say."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        point = Path(before.split(" ")[4].encode().decode("unicode_escape"))
+        if folder.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), after.split(" ")[0]
+    return kind
+
+
+def prepare_file(path: Path) -> None:
+    """Make the database file (0600) and its folders (0700) where there are none; raises LedgerError."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise LedgerError(f"{path}: the ledger cannot be opened: {error.strerror}") from error

@@ -1,0 +1,71 @@
+"""The folder of signed checkpoints, `<state>/checkpoints/<client>/`: files outside the database, for others to copy.
+
+`<size>-<instant>.checkpoint`, one for each command that appended, and `latest`, the newest of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.errors import LedgerError
+from provisioner.ledger import canonical
+from provisioner.ledger.checkpoint import Checkpoint, parse_checkpoint
+from provisioner.ledger.keys import write_durably
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+LATEST = "latest"
+SUFFIX = ".checkpoint"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file where a checkpoint should be, and why it is none."""
+
+    name: str
+    why: str
+
+
+def latest(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint, None if none was ever published; raises LedgerError if the file is none."""
+    path = folder / LATEST
+    return read_checkpoint(path) if path.exists() else None
+
+
+def publish(folder: Path, checkpoint: Checkpoint, *, at: datetime) -> Path:
+    """Write `latest`, then the numbered file, each whole and synced, and return the numbered path.
+
+    In this order a crash between the two can never leave `latest` behind a checkpoint that someone has copied.
+    """
+    stamp = canonical.instant(at).replace("-", "").replace(":", "")
+    path = folder / f"{checkpoint.size:010d}-{stamp}{SUFFIX}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_durably(folder / LATEST, checkpoint.note, mode=0o644)
+    write_durably(path, checkpoint.note, mode=0o644)
+    return path
+
+
+def read_all(folder: Path) -> tuple[tuple[Checkpoint, ...], tuple[Unreadable, ...]]:
+    """Return every checkpoint in `folder`, smallest first, and what could not be read. No folder: nothing of either."""
+    good, bad = {}, []
+    for path in [*sorted(folder.glob(f"*{SUFFIX}")), folder / LATEST]:
+        if not path.exists():
+            continue
+        try:
+            checkpoint = read_checkpoint(path)
+        except LedgerError as error:
+            bad.append(Unreadable(path.name, str(error)))
+        else:
+            good[checkpoint.note] = checkpoint
+    return tuple(sorted(good.values(), key=lambda checkpoint: checkpoint.size)), tuple(bad)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint in a file, no signature verified; raises LedgerError, naming the file, if it is none."""
+    try:
+        return parse_checkpoint(path.read_bytes().decode())
+    except (LedgerError, OSError, UnicodeDecodeError) as error:
+        raise LedgerError(f"{path}: not a checkpoint: {error}") from error

@@ -1,0 +1,186 @@
+"""Audit: read, show and verify a client's log. Needs the database and what is public beside it; no signing key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from provisioner.errors import LedgerError, UsageError
+from provisioner.ledger import keys, published
+from provisioner.ledger.verify import Evidence, Report, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from provisioner.ledger.book import Book
+    from provisioner.ledger.checkpoint import Checkpoint
+    from provisioner.ledger.entry import Entry
+
+_REFERENCE = re.compile(r"(op|pv)-[0-9a-f]+")
+_FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which rows to list; what is not given filters nothing. `since` is included, `until` is not; both are aware."""
+
+    host: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    outcome: str | None = None
+    operator: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One entry on one line. A closing entry takes mission, hosts and ticket from the entry that opened it.
+
+    `operator` is the pseudonym, `person` who that is, where that is still known; `outcome` is empty for an entry that
+    has none.
+    """
+
+    index: int
+    at: datetime
+    kind: str
+    operator: str
+    person: str | None
+    intervention: str
+    mission: str
+    clause: str
+    hosts: tuple[str, ...]
+    outcome: str
+    ticket: str
+    simulated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """An entry in full: `known` says what the references in it stand for, where that is still kept."""
+
+    entry: Entry
+    known: Mapping[str, str]
+
+
+def log(book: Book, chosen: Filter) -> list[Row]:
+    """Return the rows of the log that the filter lets through, oldest first; kinds nobody knows are rows like others.
+
+    Raises LedgerError at an entry whose bytes are not an entry: `verify_log` says more.
+    """
+    people: dict[str, str | None] = {}
+    opened: dict[str, Row] = {}
+    rows = []
+    for entry in book.entries():
+        if entry.operator not in people:
+            people[entry.operator] = book.person(entry.operator)
+        row = _row(entry, opened, person=people[entry.operator])
+        if entry.kind == "opened":
+            opened[row.intervention] = row
+        if _chosen(row, chosen):
+            rows.append(row)
+    return rows
+
+
+def show(book: Book, wanted: str) -> tuple[Shown, ...]:
+    """Return the entry with the index `wanted`, or every entry of the intervention with that id.
+
+    Raises UsageError when there is none.
+    """
+    if wanted.isdecimal():
+        found = [entry for entry in book.entries(since=int(wanted)) if entry.index == int(wanted)]
+    else:
+        found = [entry for entry in book.entries() if entry.body.get("intervention") == wanted]
+    if not found:
+        raise UsageError(f"{book.origin} has no entry and no intervention {wanted!r}", hint="see audit.log")
+    return tuple(Shown(entry=entry, known=_known(book, entry)) for entry in found)
+
+
+def verify_log(book: Book, *, kept: Path | None = None, fingerprint: str = "") -> Report:
+    """Verify the log against the checkpoints beside it, and against what was kept outside.
+
+    `kept` is a file with a checkpoint of this log, `fingerprint` the SHA-256 of the log's public key in hex. Raises
+    UsageError for a file or fingerprint that cannot be compared with this log at all.
+    """
+    if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
+        raise UsageError(f"{fingerprint!r} is not a key fingerprint: 64 hex digits are expected")
+    checkpoints, unreadable = published.read_all(book.checkpoint_folder)
+    damaged = tuple(f"{file.name} in the folder of checkpoints cannot be read: {file.why}" for file in unreadable)
+    evidence = Evidence(origin=book.origin, checkpoints=checkpoints, fingerprint=fingerprint, damaged=damaged)
+    try:
+        evidence = replace(evidence, key=keys.load_verifier(book.key_folder))
+    except LedgerError as error:
+        evidence = replace(evidence, damaged=(*damaged, str(error)))
+    if kept is not None:
+        evidence = replace(evidence, kept=_kept_checkpoint(kept, book.origin), kept_name=str(kept))
+    return replace(verify(book, evidence), warnings=book.schema_changes())
+
+
+def _kept_checkpoint(path: Path, origin: str) -> Checkpoint:
+    try:
+        checkpoint = published.read_checkpoint(path)
+    except LedgerError as error:
+        raise UsageError(str(error)) from error
+    if checkpoint.origin != origin:
+        raise UsageError(f"{path}: this is a checkpoint of {checkpoint.origin}, not of {origin}")
+    return checkpoint
+
+
+def _row(entry: Entry, opened: Mapping[str, Row], *, person: str | None) -> Row:
+    body = entry.body
+    before = opened.get(_text(body, "intervention"))
+    return Row(
+        index=entry.index,
+        at=entry.at,
+        kind=entry.kind,
+        operator=entry.operator,
+        person=person,
+        intervention=_text(body, "intervention"),
+        mission=_text(body, "mission") or (before.mission if before else ""),
+        clause=_text(body, "clause") or (before.clause if before else ""),
+        hosts=_hosts(body) or (before.hosts if before else ()),
+        outcome=_text(body, "outcome"),
+        ticket=_text(body, "ticket") or (before.ticket if before else ""),
+        simulated=body.get("simulated") is True or (before is not None and before.simulated),
+    )
+
+
+def _chosen(row: Row, chosen: Filter) -> bool:
+    return (
+        (chosen.host is None or chosen.host in row.hosts)
+        and (chosen.since is None or row.at >= chosen.since)
+        and (chosen.until is None or row.at < chosen.until)
+        and (chosen.outcome is None or chosen.outcome == row.outcome)
+        and (chosen.operator is None or chosen.operator in (row.operator, row.person))
+    )
+
+
+def _text(body: Mapping[str, object], name: str) -> str:
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _hosts(body: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the machines an entry names: `assets`, as names or as objects with a `name`, or one `asset`."""
+    assets = body.get("assets")
+    listed = assets if isinstance(assets, list) else []
+    named = [asset.get("name") if isinstance(asset, dict) else asset for asset in [*listed, body.get("asset")]]
+    return tuple(name for name in named if isinstance(name, str))
+
+
+def _known(book: Book, entry: Entry) -> dict[str, str]:
+    references = {text for text in _texts([entry.operator, entry.body]) if _REFERENCE.fullmatch(text)}
+    values = {reference: book.person(reference) or book.reveal(reference) for reference in sorted(references)}
+    return {reference: value for reference, value in values.items() if value is not None}
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
