@@ -7,6 +7,7 @@ a deadline that closes the connection.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 from contextlib import closing, suppress
@@ -16,8 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
-from paramiko.pkey import UnknownKeyType
 
 from provisioner.execution import known_hosts, readiness
 from provisioner.execution.first_contact import BadNews, Deadlines, connect, deadline, printable, where
@@ -34,7 +33,6 @@ logging.getLogger("paramiko").propagate = False  # what matters of its log is in
 
 _LONGEST_ANSWER = 256 * 1024  # bytes; ours is under one kilobyte, the rest is noise
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
-_KEY_PROBLEMS = (OSError, ValueError, TypeError, UnsupportedAlgorithm, paramiko.SSHException, UnknownKeyType)
 
 
 class SshProbe:
@@ -289,18 +287,23 @@ def _attempt(method: Callable[[], list[str]], *, otherwise: list[str]) -> list[s
 def _keys(identity: Path | None) -> Generator[tuple[str, paramiko.PKey | None], None, None]:
     """Yield the keys to try with their names; None for an `identity` that cannot be used, its name then says why."""
     if identity is not None:
-        try:
-            yield f"key {identity}", paramiko.PKey.from_path(identity)
-        except _KEY_PROBLEMS:
-            usable = "missing, unreadable or protected by a passphrase: ssh-agent can hold it"
-            yield f"key {identity} is {usable}", None
+        key = _load(identity)
+        trouble = "" if key else " (missing, unreadable or protected by a passphrase: ssh-agent can hold it)"
+        yield f"key {identity}{trouble}", key
         return
-    with suppress(paramiko.SSHException), closing(paramiko.Agent()) as agent:
-        yield from ((f"ssh-agent's {key.comment}", key) for key in agent.get_keys())
+    if Path(os.environ.get("SSH_AUTH_SOCK", "")).is_socket():  # paramiko leaves a socket open when nobody is there
+        with suppress(paramiko.SSHException, OSError), closing(paramiko.Agent()) as agent:
+            yield from ((f"ssh-agent's {key.comment}", key) for key in agent.get_keys())
     for path in (Path.home() / ".ssh" / name for name in _DEFAULT_KEYS):
-        if path.is_file():
-            with suppress(*_KEY_PROBLEMS):
-                yield f"key {path}", paramiko.PKey.from_path(path)
+        if key := _load(path):
+            yield f"key {path}", key
+
+
+def _load(path: Path) -> paramiko.PKey | None:
+    try:
+        return paramiko.PKey.from_path(path)
+    except Exception:  # paramiko and what it reads keys with raise many kinds; each means that this key is of no use
+        return None
 
 
 def _answer_once(password: str) -> Callable[[str, str, list[tuple[str, bool]]], list[str]]:

@@ -5,7 +5,7 @@ import hmac
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -26,6 +26,9 @@ from provisioner.execution.known_hosts import (
     remember,
     render,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def key(body: bytes = b"one", kind: str = "ssh-ed25519") -> HostKey:

@@ -7,9 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paramiko
 import pytest
@@ -21,6 +19,10 @@ from provisioner.execution.known_hosts import HostKey
 from provisioner.execution.ports import Contact, Trust
 from provisioner.execution.ssh import SshProbe
 from provisioner.model.asset import Address, Asset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 QUICK = Deadlines(connect=0.4, handshake=0.6, login=0.8, command=0.8)
 SECRET = "S3cret-of-the-test"
@@ -452,7 +454,7 @@ def test_an_identity_that_cannot_be_used_is_named(peer: Any, tmp_path: Path) -> 
     contact = meet(Server(ways="publickey"), peer, probe, password="")
 
     assert contact.reason == "login_refused"
-    assert f"{tmp_path / 'identity'} is missing, unreadable or protected by a passphrase" in contact.text
+    assert f"{tmp_path / 'identity'} (missing, unreadable or protected by a passphrase" in contact.text
 
 
 def test_a_disk_that_cannot_hold_the_key_is_an_error_not_bad_news(
