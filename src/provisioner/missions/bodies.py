@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Keep = Callable[[str], str]
 
 
+CHECK = "check"
+"""What the detail table calls the texts of personal checks."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked for: a plan on assets, under a contract.

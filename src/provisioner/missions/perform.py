@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from provisioner.errors import ExecutionError, LedgerError, UsageError
+from provisioner.errors import ExecutionError, LedgerError
 from provisioner.execution.ports import Order
 from provisioner.ledger.entry import Draft
-from provisioner.missions.bodies import Closing, closing_body, intent_body, refusal_body, uses
+from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses
 from provisioner.missions.judge import judge
 from provisioner.missions.recover import recover
 from provisioner.model.event import EventKind
@@ -58,11 +59,7 @@ def perform(request: Request, services: Services) -> Intervention:
     """
     client = request.plan.client
     with services.open_book(client) as book, ExitStack() as leases:
-        try:
-            told = _perform(request, services, book, leases)
-        except (UsageError, ExecutionError):
-            book.sign(services.now())
-            raise
+        told = _perform(request, services, book, leases)
         book.sign(services.now())
         return told
 
@@ -183,7 +180,7 @@ def _closing(desk: _Desk, work: _Work, fate: tuple[Outcome, Reason] | None) -> C
 
 def _close(desk: _Desk, closing: Closing) -> tuple[tuple[int, ...], datetime]:
     at = desk.services.now()
-    body = closing_body(desk.intervention, closing, desk.book.keep_personal)
+    body = closing_body(desk.intervention, closing, partial(desk.book.keep, field=CHECK))
     try:
         return _record(desk, "closed", body, at), at
     except LedgerError as error:

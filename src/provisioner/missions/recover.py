@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioner.errors import UsageError
 from provisioner.ledger.entry import Draft
-from provisioner.missions.bodies import Closing, closing_body, open_intents
+from provisioner.missions.bodies import CHECK, Closing, closing_body, open_intents
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import AssetResult, Outcome
 from provisioner.model.verdict import Reason
@@ -36,6 +37,7 @@ def recover(book: Book, client: str, services: Services) -> None:
             except UsageError:
                 continue
             _close(book, intent, services)
+            book.sign(services.now())
 
 
 def _close(book: Book, intent: Intent, services: Services) -> None:
@@ -47,7 +49,7 @@ def _close(book: Book, intent: Intent, services: Services) -> None:
         for name in intent.assets
     )
     closing = Closing(outcome=Outcome.INTERRUPTED, results=results, contacts={}, simulated=intent.simulated)
-    body = closing_body(intent.intervention, closing, book.keep_personal)
+    body = closing_body(intent.intervention, closing, partial(book.keep, field=CHECK))
     operator = book.pseudonym(services.operator)
     book.append([Draft("closed", services.now(), operator, {**body, "recovered": True, "last_task": task})])
     services.progress.note(

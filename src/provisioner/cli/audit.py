@@ -1,0 +1,168 @@
+"""`invoke audit.*`: read and verify a client's log. Needs no Ansible and no signing key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from provisioner.cli.command import JSON_HELP, command, print_json, required, say
+from provisioner.errors import UsageError
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from provisioner.missions.audit import Row
+
+CLIENT = "the client whose log it is"
+INSTANT = "a day such as 2026-11-23 (UTC) or an instant such as 2026-11-23T14:00:00Z"
+
+
+def _instant(flag: str, text: str, *, whole_day: bool) -> datetime | None:
+    """Given a day or an instant, return it aware; with `whole_day` a day means its end."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--{flag} {text!r} is no day and no instant", hint=f"write {INSTANT}") from None
+    if len(text) == 10:
+        return found.replace(tzinfo=UTC) + timedelta(days=1 if whole_day else 0)
+    if found.tzinfo is None:
+        raise UsageError(f"--{flag} {text!r} names no time zone", hint="end it with Z for UTC")
+    return found
+
+
+def _row(row: Row) -> dict[str, object]:
+    from provisioner.reporting.interventions import instant
+
+    return {**vars(row), "at": instant(row.at), "hosts": list(row.hosts)}
+
+
+@command(
+    help={
+        "client": CLIENT,
+        "host": "only what concerns this machine",
+        "since": INSTANT,
+        "until": INSTANT + "; a day is included",
+        "outcome": "changed, unchanged, failed, unreachable, unknown, refused, halted or interrupted",
+        "operator": "a person, or a pseudonym such as op-1a2b",
+        "json": JSON_HELP,
+    }
+)
+def log(
+    _context: Context,
+    client: str = "",
+    host: str = "",
+    since: str = "",
+    until: str = "",
+    outcome: str = "",
+    operator: str = "",
+    json: bool = False,
+) -> int:
+    """List the entries of a client's log. Example: invoke audit.log --client demo --host ws-01 --outcome failed"""
+    from provisioner.cli import wiring
+    from provisioner.cli.present import table
+    from provisioner.missions import audit
+
+    chosen = audit.Filter(
+        host=host or None,
+        since=_instant("since", since, whole_day=False),
+        until=_instant("until", until, whole_day=True),
+        outcome=_outcome(outcome),
+        operator=operator or None,
+    )
+    name = required("client", client, "invoke audit.log --client demo")
+    with wiring.open_book(wiring.site(), name, read_only=True) as book:
+        rows = audit.log(book, chosen)
+    if json:
+        print_json({"client": name, "entries": [_row(row) for row in rows]})
+    elif rows:
+        lines = [
+            (
+                str(row.index),
+                str(_row(row)["at"]),
+                row.kind,
+                ", ".join(row.hosts),
+                row.outcome + (" (simulated)" if row.simulated else ""),
+                row.person or row.operator,
+                row.intervention,
+            )
+            for row in rows
+        ]
+        table("", ("entry", "at", "kind", "hosts", "outcome", "operator", "intervention"), lines)
+    else:
+        say(f"no entry of {name} is of that kind")
+    return 0
+
+
+def _outcome(text: str) -> str | None:
+    from provisioner.model.intervention import Outcome
+
+    if text and text not in list(Outcome):
+        raise UsageError(f"--outcome {text!r} is no outcome", hint=f"one of: {', '.join(Outcome)}")
+    return text or None
+
+
+@command(help={"client": CLIENT, "entry": "the index of an entry, or the id of an intervention", "json": JSON_HELP})
+def show(_context: Context, client: str = "", entry: str = "", json: bool = False) -> int:
+    """Show an entry, or all entries of an intervention, in full. Example: invoke audit.show --client demo --entry 3"""
+    from provisioner.cli import wiring
+    from provisioner.missions import audit
+    from provisioner.reporting.contracts import lines_of
+    from provisioner.reporting.interventions import instant
+
+    example = "invoke audit.show --client demo --entry 3"
+    name, wanted = required("client", client, example), required("entry", entry, example)
+    with wiring.open_book(wiring.site(), name, read_only=True) as book:
+        found = audit.show(book, wanted)
+    documents = [
+        {
+            "index": shown.entry.index,
+            "at": instant(shown.entry.at),
+            "kind": shown.entry.kind,
+            "operator": shown.entry.operator,
+            "salt": shown.entry.salt,
+            "leaf_hash": shown.entry.hash.hex(),
+            "body": shown.entry.body,
+            "known": dict(shown.known),
+        }
+        for shown in found
+    ]
+    if json:
+        print_json({"client": name, "entries": documents})
+    else:
+        print("\n\n".join("\n".join(lines_of(document)) for document in documents))
+    return 0
+
+
+@command(
+    help={
+        "client": CLIENT,
+        "checkpoint": "a file with a checkpoint of this log that you kept: the log must be what it was then, or more",
+        "key-fingerprint": "the SHA-256, in hex, of the log's public key that you kept",
+        "json": JSON_HELP,
+    }
+)
+def verify(
+    _context: Context, client: str = "", checkpoint: str = "", key_fingerprint: str = "", json: bool = False
+) -> int:
+    """Derive the whole log again; say OK, UNANCHORED or TAMPERED and what it was compared with. 7 when it is not OK.
+
+    Example: invoke audit.verify --client demo --checkpoint kept/demo.checkpoint
+    """
+    from pathlib import Path
+
+    from provisioner.cli import wiring
+    from provisioner.missions import audit
+
+    name = required("client", client, "invoke audit.verify --client demo")
+    kept = Path(checkpoint) if checkpoint else None
+    with wiring.open_book(wiring.site(), name, read_only=True) as book:
+        report = audit.verify_log(book, kept=kept, fingerprint=key_fingerprint)
+    if json:
+        print_json({"client": name, **vars(report), "exit_code": report.exit_code})
+        return report.exit_code
+    for finding in (*report.findings, *(f"warning: {text}" for text in report.warnings)):
+        print(finding)
+    print(f"{report.status}: {report.size} entries of {name}; {report.compared_with}")
+    return report.exit_code

@@ -1,0 +1,24 @@
+"""The namespace that `tasks.py` hands to invoke: one collection a noun. Nothing heavy loads before a task runs."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+
+from provisioner.cli import audit, contract, dev, doctor, lab, onboard
+
+
+def _group(name: str, *tasks: object) -> Collection:
+    group = Collection(name)
+    for task in tasks:
+        group.add_task(task)  # type: ignore[arg-type]
+    return group
+
+
+namespace = Collection(
+    onboard.onboard,
+    doctor.doctor,
+    _group("contract", contract.check, contract.show, contract.schema),
+    _group("audit", audit.log, audit.show, audit.verify),
+    _group("lab", lab.up, lab.down, lab.status),
+    _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign),
+)

@@ -1,0 +1,121 @@
+"""`invoke dev.*`: what the engineers of provisioner type. Everything runs from the checkout with its own tools."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.cli.command import JSON_HELP, command, print_json, required, say
+from provisioner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+BIN = Path(sys.executable).parent
+
+STATIC: tuple[tuple[str, ...], ...] = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("mypy",),
+    ("yamllint", "--strict", "."),
+    ("ansible-lint", "--offline"),
+)
+QUICK = ("pytest", "tests/unit", "tests/golden", "tests/architecture")
+TESTS = ("pytest", "-m", "not molecule", "--cov", "--cov-report=term:skip-covered", "--durations=10")
+MOLECULE = ("pytest", "-m", "molecule", "--durations=10", "tests/molecule")
+LONG = ("pytest", "-m", "molecule or long", "--durations=10", "tests/molecule", "tests/campaigns")
+
+
+def _run(commands: Sequence[Sequence[str]], *, json: bool, environment: dict[str, str] | None = None) -> int:
+    """Run programs of the virtual environment one after the other, all of them; 1 when one failed."""
+    env = {**os.environ, **(environment or {}), "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    results: list[tuple[str, int, float]] = []
+    for program, *arguments in commands:
+        say(f"== {program} {' '.join(arguments)}")
+        began = time.monotonic()
+        out = sys.stderr if json else None
+        code = subprocess.run([BIN / program, *arguments], env=env, stdout=out, check=False).returncode
+        results.append((f"{program} {' '.join(arguments)}", code, round(time.monotonic() - began, 1)))
+    if json:
+        keys = ("command", "code", "seconds")
+        print_json({"steps": [dict(zip(keys, result, strict=True)) for result in results]})
+    for line, code, seconds in results:
+        say(f"{'FAILED' if code else 'ok    '} {seconds:>7} s  {line}")
+    return 1 if any(code for _, code, _ in results) else 0
+
+
+@command(help={"json": JSON_HELP})
+def check(_context: Context, json: bool = False) -> int:
+    """Lint, types, unit and golden tests: what runs before each commit. Example: invoke dev.check"""
+    return _run((*STATIC, QUICK), json=json)
+
+
+@command(help={"json": JSON_HELP})
+def test(_context: Context, json: bool = False) -> int:
+    """All that `make test` runs: lint, types, every test against real machines, Molecule. Example: invoke dev.test"""
+    return _run((*STATIC, TESTS, MOLECULE), json=json)
+
+
+@command(help={"json": JSON_HELP})
+def full(_context: Context, json: bool = False) -> int:
+    """`dev.test`, then every Molecule scenario of every role and the campaigns in full. Example: invoke dev.full"""
+    first = _run((*STATIC, TESTS), json=json)
+    return _run((LONG,), json=json, environment={"PROVISIONER_CAMPAIGN": "full"}) or first
+
+
+@command(
+    help={
+        "role": "the role (default: the shared scenarios)",
+        "scenario": "default, alternative (default: both)",
+        "json": JSON_HELP,
+    }
+)
+def molecule(_context: Context, role: str = "", scenario: str = "", json: bool = False) -> int:
+    """Run the Molecule scenarios of one role. Example: invoke dev.molecule --role host_identity --scenario default"""
+    name = required("role", role, "invoke dev.molecule --role host_identity")
+    if not (Path("roles") / name / "molecule").is_dir():
+        roles = ", ".join(sorted(path.parent.name for path in Path("roles").glob("*/molecule")))
+        raise UsageError(f"no role named {name} has Molecule scenarios", hint=f"one of: {roles}")
+    wanted = f"{name} and {scenario}" if scenario else name
+    return _run((("pytest", "-m", "molecule or long", "-k", wanted, "-s", "tests/molecule"),), json=json)
+
+
+@command(help={"name": "which benchmark (default: list them)", "json": JSON_HELP})
+def bench(_context: Context, name: str = "", json: bool = False) -> int:
+    """Run a benchmark beside its peer and print figures and ratios. Example: invoke dev.bench --name onboard"""
+    return _named("benchmarks", name, prefix="", json=json, full=True)
+
+
+@command(
+    help={
+        "name": "which campaign (default: list them)",
+        "quick": "the short form that `make test` runs",
+        "json": JSON_HELP,
+    }
+)
+def campaign(_context: Context, name: str = "", quick: bool = False, json: bool = False) -> int:
+    """Run a campaign in full and print its figures. Example: invoke dev.campaign --name kill"""
+    return _named("tests/campaigns", name, prefix="test_", json=json, full=not quick)
+
+
+def _named(folder: str, name: str, *, prefix: str, json: bool, full: bool) -> int:
+    found = {
+        path.stem.removeprefix(prefix): path
+        for path in sorted(Path(folder).glob(f"{prefix}*.py"))
+        if not path.stem.startswith("_")
+    }
+    if name not in found:
+        if name:
+            raise UsageError(f"there is no {name} in {folder}", hint=f"one of: {', '.join(found)}")
+        print_json(list(found)) if json else print("\n".join(found))
+        return 0
+    if folder == "benchmarks":
+        return subprocess.run([sys.executable, found[name], *(["--json"] if json else [])], check=False).returncode
+    environment = {"PROVISIONER_CAMPAIGN": "full" if full else "quick"}
+    return _run((("pytest", "-s", str(found[name])),), json=json, environment=environment)

@@ -1,0 +1,62 @@
+"""`invoke onboard`: prepare one workstation, under its contract, with a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.cli.command import CLIENT_HELP, JSON_HELP, command, print_json, required
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+
+@command(
+    help={
+        "host": "the machine's name in hosts.yml",
+        "client": CLIENT_HELP,
+        "contract-id": "the contract the work is to rest on, when it must be a certain one",
+        "accept-new-key": "accept the machine's host key at first contact (a changed key is refused all the same)",
+        "ticket": "the ticket this work belongs to",
+        "check": "Ansible's check mode: look, change nothing; recorded as simulated",
+        "json": JSON_HELP,
+    }
+)
+def onboard(
+    _context: Context,
+    host: str = "",
+    client: str = "",
+    contract_id: str = "",
+    accept_new_key: bool = False,
+    ticket: str = "",
+    check: bool = False,
+    json: bool = False,
+) -> int:
+    """Prepare a workstation: identity, baseline, network, software, peripherals; then check every promised state.
+
+    The contract decides whether it may be done; a refusal is recorded and touches nothing.
+    Example: invoke onboard --host ws-01 --client demo
+    """
+    from provisioner.cli import wiring
+    from provisioner.cli.present import Told, show_intervention
+    from provisioner.missions.workstation_setup import Wish, set_up_workstation
+    from provisioner.model.intervention import EXIT_CODES
+    from provisioner.reporting.interventions import intervention_document
+
+    name = required("host", host, "invoke onboard --host ws-01 --client demo")
+    site = wiring.site()
+    premises = wiring.premises(site, name, client=client or None, contract_id=contract_id or None)
+    with Told(to_stdout=not json) as progress:
+        wish = Wish(
+            asset=premises.asset,
+            contract=premises.contract,
+            content=wiring.content(site, "workstation_setup"),
+            accept=wiring.acceptance(flag=accept_new_key),
+            ticket=ticket or None,
+            check=check,
+        )
+        intervention = set_up_workstation(wish, wiring.services(site, premises.asset, progress))
+    if json:
+        print_json(intervention_document(intervention))
+    else:
+        show_intervention(intervention)
+    return EXIT_CODES[intervention.outcome]

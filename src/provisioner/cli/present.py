@@ -1,0 +1,138 @@
+"""What a person sees: live progress on a terminal, plain lines otherwise; tables. All of it on stderr or as asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from provisioner.cli.command import say
+from provisioner.model.event import EventKind
+from provisioner.model.intervention import CheckResult, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from rich.console import Console
+    from rich.status import Status
+
+    from provisioner.model.event import Event
+    from provisioner.model.intervention import AssetResult, Intervention
+
+SHOWN = {
+    EventKind.CHANGED: "changed",
+    EventKind.FAILED: "FAILED",
+    EventKind.IGNORED: "failed, went on",
+    EventKind.UNREACHABLE: "UNREACHABLE",
+    EventKind.WARNING: "warning",
+}
+"""What gets a line on a terminal, where the current task is shown live; elsewhere every event gets one."""
+
+
+class Told:
+    """Progress for a person: a context manager, since the live line on a terminal must be taken away again."""
+
+    def __init__(self, *, to_stdout: bool) -> None:
+        """Print lines to stdout, or to stderr when stdout is for the JSON document."""
+        self._stream = sys.stdout if to_stdout else sys.stderr
+        self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._status: Status | None = None
+
+    def __enter__(self) -> Told:
+        if self._live:
+            self._status = console(self._stream is sys.stderr).status("")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._still()
+
+    def _still(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def begin(self, intervention: str, *, clause: str, assets: tuple[str, ...], simulated: bool) -> None:
+        """Print id, clause and machines; start the live line."""
+        count = f"{len(assets)} machine{'s' if len(assets) > 1 else ''}: {', '.join(assets)}"
+        self.note(f"intervention {intervention}")
+        self.note(f"rests on {clause}; {'simulates on' if simulated else 'will touch'} {count}")
+        if self._status is not None:
+            self._status.start()
+
+    def event(self, event: Event) -> None:
+        """Print the event if it is worth a line, and keep the live line at the current task."""
+        where = f"{event.role} : {event.task}" if event.role else event.task
+        if event.kind is EventKind.TASK and self._status is not None:
+            self._status.update(_escaped(where))
+            return
+        if self._status is not None and event.kind not in SHOWN:
+            return
+        text = f"{SHOWN.get(event.kind, event.kind.value):<11} {event.host} {where}".rstrip()
+        self.note(f"{text}: {event.message}" if event.message else text)
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        if self._status is not None:
+            self._status.console.print(_escaped(text), highlight=False, soft_wrap=True)
+        else:
+            print(text, file=self._stream, flush=True)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def console(stderr: bool = False) -> Console:
+    """A rich console; it honours NO_COLOR and knows whether it writes to a terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, width=None if sys.stdout.isatty() else 160)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on stdout; texts are shown as they are, never as markup."""
+    from rich.table import Table
+
+    drawn = Table(title=title or None, title_justify="left", box=None)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_escaped(cell) for cell in row))
+    console().print(drawn)
+
+
+MARKS = {CheckResult.PASS: "pass", CheckResult.FAIL: "FAIL", CheckResult.NOT_APPLICABLE: "not applicable"}
+
+
+def show_intervention(intervention: Intervention) -> None:
+    """Print an intervention for a person: each machine's acceptance table, its outcome and reason; the id last."""
+    for result in intervention.assets:
+        _show_asset(result)
+    if intervention.outcome is Outcome.REFUSED:
+        print(f"refused under contract {intervention.contract}:")
+        for reason in intervention.reasons:
+            print(f"  {reason.clause}: {reason.text}")
+    entries = ", ".join(str(index) for index in intervention.entries)
+    simulated = " (simulated: check mode)" if intervention.simulated else ""
+    print(f"outcome {intervention.outcome}{simulated}; clause {intervention.clause}; log entries {entries}")
+    print(f"intervention {intervention.id}")
+
+
+def _show_asset(result: AssetResult) -> None:
+    if result.checks:
+        rows = [(check.name, check.asked, check.found, MARKS[check.result]) for check in result.checks]
+        table(f"{result.name}: acceptance", ("check", "asked", "found", "result"), rows)
+    print(f"{result.name}: {result.outcome}, {result.ok} tasks ok, {result.changed} changed")
+    if result.failed_task:
+        print(f"  failed task: {result.failed_task}")
+    if result.reason:
+        print(f"  {result.reason.code}: {result.reason.text}")
+
+
+def warn(text: str) -> None:
+    """Print one warning on stderr."""
+    say(f"warning: {text}")

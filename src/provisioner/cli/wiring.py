@@ -1,0 +1,232 @@
+"""The composition root: settings to resources. The only place that reads the environment, the clock and chance."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.cli.command import say
+from provisioner.config.clients import client_folder, client_folders, find_host, load_client
+from provisioner.config.playbooks import playbook_roles
+from provisioner.config.role_inputs import load_role_inputs
+from provisioner.config.settings import load_settings
+from provisioner.errors import ConfigurationError, UsageError
+from provisioner.missions.services import Services
+from provisioner.reporting.contracts import Standing
+from provisioner.terms.days import day_of
+from provisioner.terms.term import last_day
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provisioner.config.clients import ClientConfiguration
+    from provisioner.config.settings import Settings
+    from provisioner.errors import Problem
+    from provisioner.lab.doctor import Finding
+    from provisioner.ledger.book import Book
+    from provisioner.missions.services import Progress
+    from provisioner.model.asset import Asset
+    from provisioner.model.contract import Contract, LoadedContract
+    from provisioner.model.plan import Content
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def now() -> datetime:
+    """The instant, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where this command works: the checkout with its playbooks and roles, and the settings of the environment."""
+
+    checkout: Path
+    settings: Settings
+
+
+def site() -> Site:
+    """Read the settings; make the state folder (0700) when there is none, refuse one that others can read."""
+    settings = load_settings(os.environ, checkout=CHECKOUT, login=_login())
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.state.stat().st_mode & 0o077:
+        raise UsageError(
+            f"{settings.state} is open to others: it holds keys and secrets", hint=f"chmod 700 {settings.state}"
+        )
+    return Site(CHECKOUT, settings)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+def _decrypt(settings: Settings) -> Callable[[Path, bytes], bytes] | None:
+    if settings.vault_password_file is None:
+        return None
+    from provisioner.execution.vault import decrypt
+
+    return partial(decrypt, password_file=settings.vault_password_file)
+
+
+def configuration(where: Site, client: str) -> ClientConfiguration:
+    """Load a client's contract and inventory; vault files open with the password file of the settings."""
+    folder = client_folder(where.settings.inventories, client)
+    roles = load_role_inputs(where.checkout / "roles")
+    return load_client(folder, roles=roles, decrypt=_decrypt(where.settings))
+
+
+@dataclass(frozen=True)
+class Premises:
+    """What work on one machine rests on."""
+
+    asset: Asset
+    contract: LoadedContract
+
+
+def premises(where: Site, host: str, *, client: str | None, contract_id: str | None) -> Premises:
+    """Find the machine and its client's contract; raises UsageError or ConfigurationError, with nothing touched."""
+    folder = find_host(where.settings.inventories, host, client=client, decrypt=_decrypt(where.settings))
+    found = configuration(where, folder.name)
+    number = found.contract.versions[0].contract.id
+    if contract_id is not None and contract_id != number:
+        raise UsageError(f"client {folder.name} has no contract {contract_id}", hint=f"--contract-id {number}")
+    asset = next(asset for asset in found.inventory.assets if asset.name == host)
+    return Premises(asset, found.contract)
+
+
+def content(where: Site, mission: str) -> Content:
+    """Digest what the mission's playbook would execute."""
+    from provisioner.execution.content import read_content
+
+    return read_content(where.checkout, mission, playbook_roles(where.checkout / "playbooks" / f"{mission}.yml"))
+
+
+def acceptance(*, flag: bool) -> Callable[[str], bool]:
+    """How an unknown host key is decided: by the flag, else by the person at the terminal, else it is refused."""
+
+    def accept(fingerprint: str) -> bool:
+        if flag:
+            return True
+        if not sys.stdin.isatty():
+            return False
+        say(f"the machine presents a host key nobody has accepted yet: {fingerprint}")
+        return input("Accept it? Compare it with the machine's own first. [yes/no] ").strip() == "yes"
+
+    return accept
+
+
+@contextmanager
+def open_book(where: Site, client: str, *, read_only: bool = False) -> Iterator[Book]:
+    """Open the client's log."""
+    from provisioner.ledger.book import open_book
+
+    with open_book(where.settings.database_url, client, state=where.settings.state, read_only=read_only) as book:
+        yield book
+
+
+def services(where: Site, asset: Asset, progress: Progress) -> Services:
+    """Build what an intervention on the client's machines needs."""
+    from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
+    from provisioner.execution.leases import FileLeases
+    from provisioner.execution.probe import TransportProbe
+    from provisioner.execution.ssh import SshProbe
+    from provisioner.execution.winrm import WinrmProbe
+    from provisioner.model.asset import Transport
+
+    refuse_weak_environment(os.environ)
+    state = where.settings.state
+    identity = state / "ssh" / asset.client / "id_ed25519"
+    identity_or_none = identity if identity.exists() else None
+    authorities = state / "ca" / f"{asset.client}.pem"
+    ssh = SshProbe(state / "known_hosts", identity=identity_or_none)
+    probe = TransportProbe({Transport.SSH: ssh, Transport.WINRM: WinrmProbe(state / "ca")})
+    executor = AnsibleExecutor(
+        root=where.checkout,
+        runs=state / "runs",
+        known_hosts=state / "known_hosts" / asset.client,
+        identity=identity_or_none,
+        authorities=authorities if authorities.exists() else None,
+    )
+    return Services(
+        now=now,
+        new_id=lambda: f"iv-{secrets.token_hex(8)}",
+        operator=where.settings.operator,
+        probe=probe,
+        executor=executor,
+        leases=FileLeases(state / "leases"),
+        open_book=partial(open_book, where),
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `contract.check` found."""
+
+    clients: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+
+def check_clients(where: Site, client: str | None) -> Checked:
+    """Read contract and inventory of one client or of all; raises UsageError when there is none."""
+    root = where.settings.inventories
+    folders = [client_folder(root, client)] if client else list(client_folders(root))
+    if not folders:
+        raise UsageError(f"there is no client folder in {root}", hint="each client has a folder with contract.yml")
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    for folder in folders:
+        try:
+            warnings.extend(configuration(where, folder.name).contract.warnings)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    return Checked(tuple(folder.name for folder in folders), tuple(problems), tuple(warnings))
+
+
+def standing(where: Site, client: str) -> tuple[LoadedContract, Contract, Standing]:
+    """Load a client's contract and say what today makes of it."""
+    found = configuration(where, client)
+    first = found.contract.versions[0]
+    day = day_of(now(), found.contract.as_of(first.effective).timezone)
+    contract = found.contract.as_of(day)
+    end = last_day(contract)
+    names = [asset.name for asset in found.inventory.assets]
+    covered = [asset.name for asset in found.inventory.assets if asset.groups.intersection(contract.assets)]
+    today = Standing(
+        day=day,
+        in_force=contract.starts <= day and (end is None or day <= end),
+        last_day=end,
+        covered=tuple(covered),
+        uncovered=tuple(name for name in names if name not in covered),
+    )
+    return found.contract, contract, today
+
+
+def schema(*, inventory: bool) -> object:
+    """The JSON Schema of contract.yml or of hosts.yml."""
+    from provisioner.config.schema import contract_schema, inventory_schema
+
+    return inventory_schema() if inventory else contract_schema()
+
+
+def diagnose() -> tuple[Finding, ...]:
+    """Look at what this machine has and lacks."""
+    from provisioner.execution.ansible import refuse_weak_environment
+    from provisioner.lab.doctor import Surroundings, checks
+    from provisioner.lab.engine import cache_folder
+
+    settings = load_settings(os.environ, checkout=CHECKOUT, login=_login())
+    around = Surroundings(settings.state, cache_folder(os.environ), os.environ, now())
+    return checks(around, {"host key checking": lambda: refuse_weak_environment(os.environ)})
