@@ -1,0 +1,139 @@
+"""Loading a contract: its shape, then what no field says alone, then every version that its amendments make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from provisioner.config import rules
+from provisioner.config.decode import decode
+from provisioner.config.document import Document, Loc, refuse
+from provisioner.config.files import label, read_regular
+from provisioner.config.yaml import Bounds, Node, parse
+from provisioner.errors import Problem, UsageError
+from provisioner.model.contract import Amendment, Contract, LoadedContract, Version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BOUNDS = Bounds()
+_FIXED = (("id",), ("client", "id"), ("starts",), ("amendments",))
+
+
+@dataclass(frozen=True)
+class ReadContract:
+    """What reading a contract gave: the document, its versions as far as they are valid, every problem and warning."""
+
+    document: Document
+    text: bytes
+    versions: tuple[tuple[Version, Document], ...] = ()
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def load_contract(path: Path) -> LoadedContract:
+    """Given the path of a `contract.yml`, return the contract with every version of its terms.
+
+    Raises ConfigurationError with every problem at once, and UsageError when there are several dated contracts.
+    """
+    read = read_contract(path)
+    refuse(read.problems)
+    return loaded(path, read)
+
+
+def loaded(path: Path, read: ReadContract) -> LoadedContract:
+    """Given a contract that was read without problems, return it."""
+    return LoadedContract(
+        path=str(path),
+        text=read.text,
+        digest=sha256(read.text).hexdigest(),
+        versions=tuple(version for version, _ in read.versions),
+        warnings=tuple(dict.fromkeys(str(warning) for warning in read.warnings)),
+    )
+
+
+def read_contract(path: Path) -> ReadContract:
+    """Given the path of a `contract.yml`, read all of it; raises only when there is no document to find problems in."""
+    folder = path.parent
+    if (folder / "contracts").is_dir():
+        raise UsageError(
+            f"{label(folder / 'contracts', folder=folder)}: several dated contracts are not supported yet",
+            hint="keep the one in force as contract.yml",
+        )
+    text = read_regular(path, folder=folder, limit=_BOUNDS.size)
+    file = label(path, folder=folder)
+    document = Document(file, parse(text, file=file, bounds=_BOUNDS))
+    contract, found = decode(Contract, document)
+    read = ReadContract(document, text, problems=found, warnings=list(_empty_missions(document)))
+    if contract is None:
+        return read
+    read.problems.extend(_checked(contract, document))
+    read.warnings.extend(document.problem(loc, message) for loc, message in rules.warnings(contract))
+    first = (Version(effective=contract.starts, contract=contract), document)
+    return replace(read, versions=(first, *_amended(contract, read)))
+
+
+def _checked(contract: Contract, document: Document) -> list[Problem]:
+    return [document.problem(loc, message) for loc, message in rules.problems(contract)]
+
+
+def _amended(contract: Contract, read: ReadContract) -> list[tuple[Version, Document]]:
+    """The versions that the amendments make, in the order of their days; problems that are new with one are added."""
+    versions: list[tuple[Version, Document]] = []
+    document = read.document
+    for index, amendment in sorted(enumerate(contract.amendments), key=lambda item: item[1].effective):
+        at: Loc = ("amendments", index)
+        read.problems.extend(_amendment_problems(amendment, at=at, document=document))
+        if amendment.effective < contract.starts:
+            read.problems.append(document.problem((*at, "effective"), "is before the first day in force"))
+        if any(amendment.effective == version.effective for version, _ in versions):
+            read.problems.append(document.problem((*at, "effective"), "another amendment is effective on this day"))
+        change = read.document.at((*at, "set"))
+        document = replace(document, root=_merged(document.root, change) if change else document.root)
+        terms, found = decode(Contract, document)
+        found += _checked(terms, document) if terms else []
+        read.problems.extend(_new(found, read.problems, amendment))
+        if terms is not None:
+            versions.append((Version(effective=amendment.effective, contract=terms), document))
+            noted = (document.problem(loc, message) for loc, message in rules.warnings(terms))
+            read.warnings.extend(noted)
+    return versions
+
+
+def _new(found: list[Problem], known: list[Problem], amendment: Amendment) -> list[Problem]:
+    old = {(problem.line, problem.col, problem.path, problem.message) for problem in known}
+    new = [problem for problem in found if (problem.line, problem.col, problem.path, problem.message) not in old]
+    return [replace(problem, message=f"{problem.message} (as amended on {amendment.effective})") for problem in new]
+
+
+def _amendment_problems(amendment: Amendment, *, at: Loc, document: Document) -> list[Problem]:
+    found = []
+    if not amendment.set:
+        found.append(document.problem((*at, "set"), "an amendment that changes nothing"))
+    for loc in _FIXED:
+        inner: object = amendment.set
+        for part in loc:
+            inner = inner.get(part) if isinstance(inner, dict) else None
+        if inner is not None:
+            found.append(document.key_problem((*at, "set", *loc), "an amendment cannot change this"))
+    return found
+
+
+def _merged(base: Node, change: Node) -> Node:
+    """The base with a change in it: mappings merged, anything else replaced, keys without a value taken away."""
+    if not isinstance(base.value, dict) or not isinstance(change.value, dict):
+        return change
+    values, marks = dict(base.value), dict(base.keys or {})
+    for key, node in change.value.items():
+        values[key] = _merged(values[key], node) if key in values else node
+        marks[key] = (change.keys or {})[key]
+    return Node(base.mark, values, marks)
+
+
+def _empty_missions(document: Document) -> list[Problem]:
+    missions = document.at(("missions",))
+    if missions is None or not isinstance(missions.value, dict):
+        return []
+    said = "has no value and so is not promised; write {} to promise it without terms"
+    return [document.problem(("missions", name), said) for name, node in missions.value.items() if node.value is None]

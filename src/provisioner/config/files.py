@@ -1,0 +1,49 @@
+"""Reading one file of a client's folder: a regular file, inside the folder, of bounded size, and never for ever."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from provisioner.errors import ConfigurationError, Problem
+
+
+def label(path: Path, *, folder: Path) -> str:
+    """Given a path in a client's folder, return how messages name it, such as `acme/contract.yml`, on one line."""
+    name = str(Path(folder.resolve().name) / path.absolute().relative_to(folder.absolute()))
+    return name if name.isprintable() else ascii(name)[1:-1]
+
+
+def read_regular(path: Path, *, folder: Path, limit: int) -> bytes:
+    """Given a path inside a client's folder, return the file's bytes.
+
+    Raises ConfigurationError when it is missing, unreadable, longer than `limit` bytes, changes while it is read, is
+    no regular file (a FIFO or device is refused, not waited for) or leads out of the folder through a symbolic link.
+    """
+    name = label(path, folder=folder)
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder.resolve()):
+            raise _refused(name, "leads out of the client's folder through a symbolic link")
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise _refused(name, "is not a regular file")
+            data = b"" if before.st_size > limit else file.read(limit + 1)
+            after = os.fstat(file.fileno())
+    except FileNotFoundError:
+        raise _refused(name, "no such file") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _refused(name, f"cannot be read: {reason}") from None
+    if max(before.st_size, len(data)) > limit:
+        raise _refused(name, f"is longer than the {limit // 1024} KiB that are allowed")
+    if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size) or len(data) != before.st_size:
+        raise _refused(name, "changed while it was read; try again")
+    return data
+
+
+def _refused(file: str, message: str) -> ConfigurationError:
+    return ConfigurationError((Problem(file, 0, 0, "", message),))

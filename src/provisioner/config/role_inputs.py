@@ -1,0 +1,136 @@
+"""What our roles accept: the options of every `roles/*/meta/argument_specs.yml`, and the typing of values by them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from provisioner.config.decode import plain
+from provisioner.config.document import Document, Loc, did_you_mean
+from provisioner.config.files import read_regular
+from provisioner.config.yaml import Bounds, parse
+from provisioner.errors import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from provisioner.config.yaml import Node
+
+_BOUNDS = Bounds()
+_TYPES = {
+    "str": "text",
+    "path": "a path",
+    "raw": "a value",
+    "int": "a whole number such as 20",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping of keys and values",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One input: its type as Ansible names it, and what narrows it; `options` are the keys of its dicts."""
+
+    type: str = "str"
+    description: str = ""
+    elements: str = "raw"
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+Typed = tuple[object, list[tuple[Loc, str]]]
+"""A value, and what is wrong with it by path within it."""
+
+RoleInputs = dict[str, Option]
+"""Every input of every role, by name."""
+
+
+def load_role_inputs(roles: Path) -> RoleInputs:
+    """Given the folder of our roles, return every input of every role's entry point `main`.
+
+    Raises ConfigurationError when a specification is unreadable, or names a type that is not served.
+    """
+    inputs: RoleInputs = {}
+    for path in sorted(roles.glob("*/meta/argument_specs.yml")):
+        role = path.parent.parent
+        file = f"roles/{role.name}/meta/argument_specs.yml"
+        document = Document(file, parse(read_regular(path, folder=role, limit=_BOUNDS.size), file=file, bounds=_BOUNDS))
+        node = document.at(("argument_specs", "main", "options"))
+        inputs.update(_options(plain(node) if node else {}, file=file))
+    return inputs
+
+
+def _options(raw: object, *, file: str) -> RoleInputs:
+    if not isinstance(raw, dict):
+        return {}
+    return {name: _option(name, spec or {}, file=file) for name, spec in raw.items()}
+
+
+def _option(name: str, spec: dict[str, object], *, file: str) -> Option:
+    kind, elements = str(spec.get("type", "str")), str(spec.get("elements", "raw"))
+    for word in (kind, elements):
+        if word not in _TYPES:
+            raise ConfigurationError((Problem(file, 0, 0, name, f"the type {word} is not one we serve"),))
+    described = spec.get("description", "")
+    choices = spec.get("choices", [])
+    return Option(
+        type=kind,
+        description=" ".join(described) if isinstance(described, list) else str(described),
+        elements=elements,
+        choices=tuple(choices) if isinstance(choices, list) else (),
+        required=spec.get("required") == "true",
+        options=_options(spec.get("options"), file=file),
+    )
+
+
+def typed(option: Option, node: Node) -> Typed:
+    """Given an input and what a file holds for it, return the typed value and what is wrong with it."""
+    value = node.value
+    if option.type in ("list", "dict") or (option.type == "raw" and not isinstance(value, str)):
+        return _structure(option, node)
+    if not isinstance(value, str):
+        return None, [((), f"expected {_TYPES[option.type]}")]
+    if option.choices and value not in option.choices:
+        hint = did_you_mean(value, option.choices)
+        return None, [((), f"expected one of {', '.join(option.choices)}, found {value[:60]!a}{hint}")]
+    if option.type == "bool" and value in ("true", "false"):
+        return value == "true", []
+    if option.type == "int" and re.fullmatch("-?(0|[1-9][0-9]{0,14})", value):
+        return int(value), []
+    if option.type in ("str", "path", "raw"):
+        return value, []
+    return None, [((), f"expected {_TYPES[option.type]}, found {value[:60]!a}")]
+
+
+def _structure(option: Option, node: Node) -> Typed:
+    value = node.value
+    if isinstance(value, tuple) and option.type != "dict":
+        element = Option(type=option.elements, options=option.options, choices=option.choices)
+        items = [typed(element, item) for item in value]
+        return [item for item, _ in items], _below((index, found) for index, (_, found) in enumerate(items))
+    if isinstance(value, dict) and option.type != "list":
+        return _mapping(option, value)
+    return None, [((), f"expected {_TYPES[option.type]}")]
+
+
+def _mapping(option: Option, values: dict[str, Node]) -> Typed:
+    given = {key: node for key, node in values.items() if node.value is not None}
+    if not option.options:
+        free = Option(type="raw")
+        pairs = {key: typed(free, node) for key, node in given.items()}
+        return {key: value for key, (value, _) in pairs.items()}, _below((k, found) for k, (_, found) in pairs.items())
+    known = {key: typed(option.options[key], node) for key, node in given.items() if key in option.options}
+    problems = _below((key, found) for key, (_, found) in known.items())
+    unknown = given.keys() - option.options.keys()
+    problems += [((key,), f"unknown key{did_you_mean(key, option.options)}") for key in unknown]
+    missing = [key for key, inner in option.options.items() if inner.required and key not in given]
+    problems += [((), f"the key {key} is required") for key in missing]
+    return {key: value for key, (value, _) in known.items()}, problems
+
+
+def _below(found: Iterable[tuple[str | int, list[tuple[Loc, str]]]]) -> list[tuple[Loc, str]]:
+    return [((part, *loc), message) for part, inner in found for loc, message in inner]
