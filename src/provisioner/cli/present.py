@@ -27,7 +27,7 @@ SHOWN = {
     EventKind.UNREACHABLE: "UNREACHABLE",
     EventKind.WARNING: "warning",
 }
-"""What gets a line on a terminal, where the current task is shown live; elsewhere every event gets one."""
+"""What gets a line on a terminal, where the current task is shown live; elsewhere every result gets one."""
 
 
 class Told:
@@ -66,8 +66,7 @@ class Told:
         where = f"{event.role} : {event.task}" if event.role else event.task
         if event.kind is EventKind.TASK and self._status is not None:
             self._status.update(_escaped(where))
-            return
-        if self._status is not None and event.kind not in SHOWN:
+        if event.kind in (EventKind.PLAY, EventKind.TASK) or (self._status is not None and event.kind not in SHOWN):
             return
         text = f"{SHOWN.get(event.kind, event.kind.value):<11} {event.host} {where}".rstrip()
         self.note(f"{text}: {event.message}" if event.message else text)
