@@ -14,41 +14,37 @@ if TYPE_CHECKING:
     from provisioner.errors import Problem
 
 _GROUP_KEYS = ("hosts", "vars", "children")
+_DEPTH = 20
 _GROUP_NAME = get_args(GroupName)[1]
 
 
 @dataclass
 class Tree:
-    """What hosts.yml says, collected while it is walked: each thing with the places where it is said."""
+    """What hosts.yml says, collected while it is walked: each thing with the places where it is said.
+
+    `above` holds each group with every group that contains it; `depth` its levels below `all` by the longest way.
+    """
 
     document: Document
-    parents: dict[str, set[str]] = field(default_factory=dict)
+    parents: dict[str, dict[str, Loc]] = field(default_factory=dict)
+    above: dict[str, frozenset[str]] = field(default_factory=dict)
+    depth: dict[str, int] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
     group_vars: dict[str, list[Loc]] = field(default_factory=dict)
     hosts: dict[str, list[Loc]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def depth(self, group: str) -> int:
-        """How many levels below `all` a group is, by its longest way up."""
-        return max((self.depth(parent) + 1 for parent in self.parents.get(group, ())), default=0)
-
-    def above(self, group: str) -> set[str]:
-        """A group and every group that contains it."""
-        return {group}.union(*(self.above(parent) for parent in self.parents.get(group, ())))
-
 
 def read_tree(document: Document) -> Tree:
     """Given hosts.yml, return its groups and machines with every problem of shape and name; loops are taken out."""
-    tree = Tree(document, parents={"all": set()}, members={"all": set()})
+    tree = Tree(document, parents={"all": {}}, members={"all": set()})
     root = document.root.value
     if not isinstance(root, dict):
         tree.problems.append(document.problem((), "expected groups, such as all: with hosts: below it"))
-        return tree
+        root = {}
     for name, node in root.items():
         _group(tree, name, node, at=(name,))
-        if name != "all":
-            tree.parents.setdefault(name, set()).add("all")
-    _break_loops(tree)
+    _order(tree)
     for name in sorted(tree.hosts.keys() & tree.parents.keys()):
         tree.problems.append(document.key_problem(tree.hosts[name][0], "a group has this name too"))
     return tree
@@ -64,7 +60,8 @@ def _group(tree: Tree, name: str, node: Node, *, at: Loc) -> None:
     if name == "ungrouped" or (name == "all" and len(at) > 1):
         tree.problems.append(document.key_problem(at, f"{name} is Ansible's own and cannot be here"))
         return
-    tree.parents.setdefault(name, set())
+    if name != "all":
+        tree.parents.setdefault(name, {}).setdefault(str(at[-3]) if len(at) > 1 else "all", at)
     tree.members.setdefault(name, set())
     content = _mapping(tree, node, at=at)
     for key in content:
@@ -76,7 +73,6 @@ def _group(tree: Tree, name: str, node: Node, *, at: Loc) -> None:
     for host, keys in _mapping(tree, content.get("hosts"), at=(*at, "hosts")).items():
         _host(tree, host, keys, group=name, at=(*at, "hosts", host))
     for child, inner in _mapping(tree, content.get("children"), at=(*at, "children")).items():
-        tree.parents.setdefault(child, set()).add(name)
         _group(tree, child, inner, at=(*at, "children", child))
 
 
@@ -98,19 +94,19 @@ def _mapping(tree: Tree, node: Node | None, *, at: Loc) -> dict[str, Node]:
     return {}
 
 
-def _break_loops(tree: Tree) -> None:
-    """Refuse groups that contain themselves, and take such links out so that walking up ends."""
-    done: set[str] = set()
-
-    def walk(group: str, below: tuple[str, ...]) -> None:
-        for parent in sorted(tree.parents.get(group, ())):
-            if parent in (*below, group):
-                tree.parents[group].discard(parent)
-                message = f"the group {group} contains itself: {' > '.join((parent, *reversed((*below, group))))}"
-                tree.problems.append(tree.document.problem((), message))
-            elif parent not in done:
-                walk(parent, (*below, group))
-        done.add(group)
-
-    for group in list(tree.parents):
-        walk(group, ())
+def _order(tree: Tree) -> None:
+    """Fill `above` and `depth` from `all` downwards; groups in a loop, below one or too deep are refused."""
+    waiting = dict(tree.parents)
+    level, tree.depth["all"], tree.above["all"] = ["all"], 0, frozenset({"all"})
+    for depth in range(_DEPTH + 1):
+        for group in level:
+            waiting.pop(group)
+            parents = tree.parents[group]
+            tree.depth[group] = depth
+            tree.above[group] = frozenset({group}).union(*(tree.above[parent] for parent in parents))
+        level = [group for group, parents in waiting.items() if not parents.keys() & waiting.keys()]
+    for group in waiting:
+        at = next(iter(tree.parents[group].values()))
+        message = f"this group is inside itself, or more than {_DEPTH} groups deep"
+        tree.problems.append(tree.document.key_problem(at, message))
+        tree.depth[group], tree.above[group] = 0, frozenset({"all", group})

@@ -134,13 +134,13 @@ class _GroupVariables:
 
     def above(self, groups: frozenset[str]) -> frozenset[str]:
         if groups not in self._above:
-            self._above[groups] = frozenset().union(*(self._tree.above(group) for group in groups))
+            self._above[groups] = frozenset().union(*(self._tree.above[group] for group in groups))
         return self._above[groups]
 
     def variables(self, groups: frozenset[str]) -> Variables:
         """All of hosts.yml before any of group_vars; in each, parents before children, then by name, like Ansible."""
         if groups not in self._known:
-            ordered = sorted(groups, key=lambda group: (self._tree.depth(group), group))
+            ordered = sorted(groups, key=lambda group: (self._tree.depth[group], group))
             places = (self._inline, self._files)
             self._known[groups] = merged(place.get(group, Variables()) for place in places for group in ordered)
         return self._known[groups]
