@@ -143,7 +143,7 @@ class AnsibleExecutor:
             status=RunStatus.BROKEN if broken else STATUS[status],
             check="--check" in runner.config.command,
             tallies=found,
-            checks=translate.checks(watch.stats, order.step),
+            checks=translate.checks(watch.stats, order.step, watch.secrets),
             message=watch.last_words if broken else "",
         )
 

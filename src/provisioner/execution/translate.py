@@ -35,16 +35,29 @@ CHECKS = "provisioner_checks"
 """The statistic in which the role `acceptance` leaves its table, by host."""
 
 LONGEST = 500
-_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LONGEST_RUN = 1e7
+"""Seconds; a task that says it took longer is not believed."""
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # terminal sequences, ECMA-48 section 5.4
+    r"|[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
 
 
 def clean(text: object, secrets: Iterable[str] = ()) -> str:
     """Given anything a machine said, return one short printable text with the given secrets blotted out."""
-    line = str(text)
-    for secret in sorted((s for s in secrets if s), key=len, reverse=True):
-        line = line.replace(secret, "********")
-    line = " ".join(_CONTROL.sub("", line).split())
+    hidden = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+    line = _blot(str(text), hidden)
+    # Once more without the control characters: they may have stood inside a secret.
+    line = _blot(" ".join(_CONTROL.sub("", line).split()), hidden)
+    line = line.encode("utf-8", "replace").decode()  # what was not UTF-8 on the machine arrives as lone surrogates
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def _blot(line: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        line = line.replace(secret, "********")
+    return line
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -85,41 +98,46 @@ def translate(record: Mapping[str, object], secrets: Iterable[str] = ()) -> Even
         host=clean(data.get("host") or ""),
         role=clean(data.get("role") or ""),
         task=clean(data.get("task") or data.get("play") or ""),
-        seconds=float(duration) if isinstance(duration, (int, float)) else 0.0,
+        seconds=float(duration) if isinstance(duration, (int, float)) and 0 <= duration < LONGEST_RUN else 0.0,
         message=clean(_message(record, result), secrets) if telling else "",
     )
 
 
 def tallies(record: Mapping[str, object]) -> dict[str, Tally]:
-    """Given the record `playbook_on_stats`, return a tally for each host that it says was processed."""
+    """Given the record `playbook_on_stats`, return a tally for each host that it says was processed.
+
+    A host with a count that is no number is left out: what cannot be read was not processed.
+    """
     data = _mapping(record.get("event_data"))
     # Ansible's names; its `ok` counts changed tasks too.
     names = {"ok": "ok", "changed": "changed", "failures": "failed", "dark": "unreachable", "skipped": "skipped"}
     names |= {"rescued": "rescued", "ignored": "ignored"}
-    counts: dict[str, dict[str, int]] = {str(host): {} for host in _mapping(data.get("processed"))}
+    counts: dict[str, dict[str, object]] = {str(host): {} for host in _mapping(data.get("processed"))}
     for theirs, ours in names.items():
         for host, count in _mapping(data.get(theirs)).items():
-            counts.setdefault(str(host), {})[ours] = int(str(count))
-    return {host: Tally(**count) for host, count in counts.items()}
+            counts.setdefault(str(host), {})[ours] = count
+    numbers = {host: {name: n for name, n in count.items() if type(n) is int} for host, count in counts.items()}
+    return {host: Tally(**numbers[host]) for host, count in counts.items() if len(numbers[host]) == len(count)}
 
 
-def checks(record: Mapping[str, object], step: Step) -> dict[str, tuple[Check, ...]]:
+def checks(record: Mapping[str, object], step: Step, secrets: Iterable[str] = ()) -> dict[str, tuple[Check, ...]]:
     """Given the record `playbook_on_stats`, return the acceptance table of each asset of the step.
 
     A row that is not of the agreed form counts as failed: a table that cannot be read proves nothing.
     """
     table = _mapping(_mapping(_mapping(record.get("event_data")).get("artifact_data")).get(CHECKS))
     found = {name: _sequence(table[name]) for name in step.assets if name in table}
-    return {name: tuple(_check(_mapping(row)) for row in rows) for name, rows in found.items()}
+    hidden = tuple(secrets)
+    return {name: tuple(_check(_mapping(row), hidden) for row in rows) for name, rows in found.items()}
 
 
-def _check(row: Mapping[str, object]) -> Check:
+def _check(row: Mapping[str, object], secrets: tuple[str, ...]) -> Check:
     known = {result.value for result in CheckResult}
     result = str(row.get("result"))
     return Check(
-        name=clean(row.get("name", "unnamed")),
-        asked=clean(row.get("asked", "")),
-        found=clean(row.get("found", "")),
+        name=clean(row.get("name", "unnamed"), secrets),
+        asked=clean(row.get("asked", ""), secrets),
+        found=clean(row.get("found", ""), secrets),
         result=CheckResult(result) if result in known else CheckResult.FAIL,
         personal=row.get("personal") is True,
     )

@@ -7,6 +7,7 @@ folder lives under the state folder, so after a crash the next start finds the e
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -96,15 +97,23 @@ def _event_order(path: Path) -> tuple[int, float]:
     return (int(counter), 0.0) if written else (2**62, path.stat().st_mtime)
 
 
+_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+"""What JSON may write as it is and YAML may not, or reads as the end of a line (YAML 1.1, sections 5.1 and 5.4)."""
+
+
+def _quoted(text: str) -> str:
+    return _NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
 def unsafe_yaml(value: object) -> str:
     """Given data of JSON's kinds, return one line of YAML in which every text is `!unsafe`: never read as a template.
 
     JSON's flow style is YAML (YAML 1.2, section 1.3); ansible-core reads `!unsafe` as data that is not rendered.
     """
     if isinstance(value, str):
-        return f"!unsafe {json.dumps(value, ensure_ascii=False)}"
+        return f"!unsafe {_quoted(value)}"
     if isinstance(value, dict):
-        items = (f"{json.dumps(str(key), ensure_ascii=False)}: {unsafe_yaml(item)}" for key, item in value.items())
+        items = (f"{_quoted(str(key))}: {unsafe_yaml(item)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(unsafe_yaml(item) for item in value) + "]"

@@ -6,9 +6,11 @@ detail table and stand in the entry as references.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from provisioner.errors import LedgerError
 from provisioner.model.intervention import Outcome
 from provisioner.model.mission import MissionKind
 from provisioner.terms.allowances import Use
@@ -127,19 +129,34 @@ class Intent:
     simulated: bool
 
 
-def _names(value: object) -> tuple[str, ...]:
-    return tuple(str(name) for name in value) if isinstance(value, list) else ()
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+
+
+def _intent(entry: Entry) -> Intent:
+    """Read an entry `opened`; its names become those of files, so anything else than a plain name is refused."""
+    named, assets = entry.body.get("intervention"), entry.body.get("assets")
+    names = [named, *(assets if isinstance(assets, list) else [None])]
+    plain = [name for name in names if isinstance(name, str) and _SAFE.fullmatch(name)]
+    if plain != names:
+        raise LedgerError(
+            f"entry {entry.index} opens an intervention under names that provisioner does not give",
+            hint="somebody else wrote to the ledger: see `invoke audit.verify`",
+        )
+    return Intent(plain[0], tuple(plain[1:]), entry.body.get("simulated") is True)
 
 
 def open_intents(entries: Iterable[Entry]) -> tuple[Intent, ...]:
-    """Given a log, return what was opened and never closed, oldest first."""
+    """Given a log, return what was opened and never closed, oldest first.
+
+    Raises LedgerError for an entry whose names could reach other files than a run's own.
+    """
     found: dict[str, Intent] = {}
     for entry in entries:
-        name = str(entry.body.get("intervention"))
         if entry.kind == "opened":
-            found[name] = Intent(name, _names(entry.body.get("assets")), entry.body.get("simulated") is True)
+            intent = _intent(entry)
+            found[intent.intervention] = intent
         elif entry.kind == "closed":
-            found.pop(name, None)
+            found.pop(str(entry.body.get("intervention")), None)
     return tuple(found.values())
 
 

@@ -56,8 +56,8 @@ def judge(name: str, result: RunResult, *, clause: str, failed_task: str | None)
     checks = result.checks.get(name, ())
     if result.status in STOPPED:
         trouble: tuple[Outcome, str, str] | None = STOPPED[result.status]
-    elif tally is None:
-        text = f"the run did not process the machine: {result.message or 'no reason was given'}"
+    elif tally is None or result.status is RunStatus.BROKEN:
+        text = f"the run did not process the machine to the end: {result.message or 'no reason was given'}"
         trouble = (Outcome.UNKNOWN, "not_processed", text)
     else:
         trouble = _trouble(tally) or _evidence(checks, simulated=result.check)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ExecutionError, LedgerError
-from provisioner.execution.ports import Order
+from provisioner.execution.ports import Order, RunStatus
 from provisioner.ledger.entry import Draft
 from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses
 from provisioner.missions.judge import judge
-from provisioner.missions.recover import recover
+from provisioner.missions.recover import counts, last_task, recover
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import AssetResult, Intervention, Outcome, worst
 from provisioner.model.verdict import Reason, Verdict
+from provisioner.terms.allowances import Use
 from provisioner.terms.coverage import verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from provisioner.execution.ports import Contact
@@ -48,6 +50,7 @@ class _Work:
     contacts: dict[str, Contact] = field(default_factory=dict)
     results: dict[str, AssetResult] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    seen: list[Event] = field(default_factory=list)
     simulated: bool = False
 
 
@@ -58,29 +61,37 @@ def perform(request: Request, services: Services) -> Intervention:
     could not be recorded (its message says whether work was done), UsageError when another intervention holds an asset.
     """
     client = request.plan.client
-    with services.open_book(client) as book, ExitStack() as leases:
-        told = _perform(request, services, book, leases)
-        book.sign(services.now())
-        return told
+    with ExitStack() as resources:
+        with _nothing_done():
+            book = resources.enter_context(services.open_book(client))
+            recover(book, client, services)
+            at = services.now()
+            decision = _admit(request, book, at)
+            desk = _Desk(request, services, book, services.new_id(), decision.clause)
+            if not decision.allowed:
+                return _refuse(desk, decision, at)
+            for asset in request.assets:
+                resources.enter_context(services.leases.hold(client, asset.name))
+            opened = _record(desk, "opened", intent_body(desk.intervention, request, clause=desk.clause), at)
+        return _bracket(desk, opened, at)
 
 
-def _perform(request: Request, services: Services, book: Book, leases: ExitStack) -> Intervention:
-    client = request.plan.client
-    recover(book, client, services)
-    at = services.now()
-    decision = _admit(request, book, at)
-    desk = _Desk(request, services, book, services.new_id(), decision.clause)
-    if not decision.allowed:
-        return _refuse(desk, decision, at)
-    for asset in request.assets:
-        leases.enter_context(services.leases.hold(client, asset.name))
-    return _bracket(desk, at)
+@contextmanager
+def _nothing_done() -> Iterator[None]:
+    """Say with an error of the ledger that no machine was touched."""
+    try:
+        yield
+    except LedgerError as error:
+        raise LedgerError(f"{error}; no work was done", hint=error.hint) from error
 
 
 def _admit(request: Request, book: Book, at: datetime) -> Verdict:
-    contract = request.contract.versions[0].contract.id
-    used = tuple(uses(book.entries(kinds=("opened", "closed")), contract))
-    found = [verdict(request.contract, asset, request.plan.mission, at=at, uses=used) for asset in request.assets]
+    contract, mission = request.contract.versions[0].contract.id, request.plan.mission
+    used = list(uses(book.entries(kinds=("opened", "closed")), contract))
+    found: list[Verdict] = []
+    for asset in request.assets:
+        found.append(verdict(request.contract, asset, mission, at=at, uses=used))
+        used.append(Use(asset=asset.name, mission=mission, at=at, counts=not request.check))
     reasons = tuple(dict.fromkeys(reason for decision in found for reason in decision.reasons))
     return Verdict(clause=found[0].clause, reasons=reasons)
 
@@ -88,26 +99,24 @@ def _admit(request: Request, book: Book, at: datetime) -> Verdict:
 def _refuse(desk: _Desk, decision: Verdict, at: datetime) -> Intervention:
     intent = intent_body(desk.intervention, desk.request, clause=desk.clause)
     entries = _record(desk, "refused", refusal_body(intent, decision.reasons), at)
+    desk.book.sign(at)
     return replace(_intervention(desk, at), outcome=Outcome.REFUSED, reasons=decision.reasons, entries=entries)
 
 
-def _bracket(desk: _Desk, at: datetime) -> Intervention:
-    try:
-        opened = _record(desk, "opened", intent_body(desk.intervention, desk.request, clause=desk.clause), at)
-    except LedgerError as error:
-        raise LedgerError(f"{error}; no work was done", hint=error.hint) from error
-    progress = desk.services.progress
-    names = desk.request.plan.assets
-    progress.begin(desk.intervention, clause=desk.clause, assets=names, simulated=desk.request.check)
+def _bracket(desk: _Desk, opened: tuple[int, ...], at: datetime) -> Intervention:
+    progress, names = desk.services.progress, desk.request.plan.assets
     work = _Work(simulated=desk.request.check)
     fate: tuple[Outcome, Reason] | None = (Outcome.UNKNOWN, _reason(desk, "crashed", "provisioner itself failed"))
     try:
+        progress.begin(desk.intervention, clause=desk.clause, assets=names, simulated=desk.request.check)
         _do(desk, work)
         fate = None
     except KeyboardInterrupt:
         fate = (Outcome.INTERRUPTED, _reason(desk, "interrupted", "interrupted by the operator"))
     except ExecutionError as error:
-        fate = (Outcome.FAILED, _reason(desk, "not_executed", str(error)))
+        # Once something was seen of the run, nobody can say what it left.
+        outcome, code = (Outcome.UNKNOWN, "not_ended") if work.seen else (Outcome.FAILED, "not_executed")
+        fate = (outcome, _reason(desk, code, str(error)))
     finally:
         closing = _closing(desk, work, fate)
         closed, ended = _close(desk, closing)
@@ -143,6 +152,7 @@ def _is_ready(desk: _Desk, work: _Work, asset: Asset) -> bool:
 
 def _run(desk: _Desk, work: _Work, *, step: Step, batch: tuple[Asset, ...]) -> None:
     def on_event(event: Event) -> None:
+        work.seen.append(event)
         if event.kind in (EventKind.FAILED, EventKind.IGNORED, EventKind.UNREACHABLE):
             work.failures.setdefault(event.host, task_name(event))
         desk.services.progress.event(event)
@@ -158,7 +168,13 @@ def _run(desk: _Desk, work: _Work, *, step: Step, batch: tuple[Asset, ...]) -> N
     work.simulated = result.check
     for asset in batch:
         failed = work.failures.get(asset.name)
-        work.results[asset.name] = judge(asset.name, result, clause=desk.clause, failed_task=failed)
+        judged = judge(asset.name, result, clause=desk.clause, failed_task=failed)
+        if asset.name not in result.tallies:  # a run that was stopped leaves no tally, only what was seen of it
+            seen = counts(work.seen, asset.name)
+            judged = replace(judged, ok=seen.ok, changed=seen.changed, failed_task=failed or last_task(work.seen))
+        work.results[asset.name] = judged
+    if result.status is RunStatus.CANCELLED:
+        raise KeyboardInterrupt  # the executor turned Ctrl-C into an orderly end of this run: no other one starts
 
 
 def task_name(event: Event) -> str:
@@ -180,13 +196,18 @@ def _closing(desk: _Desk, work: _Work, fate: tuple[Outcome, Reason] | None) -> C
 
 def _close(desk: _Desk, closing: Closing) -> tuple[tuple[int, ...], datetime]:
     at = desk.services.now()
-    body = closing_body(desk.intervention, closing, partial(desk.book.keep, field=CHECK))
+    lacking = "its end could not be recorded"
     try:
-        return _record(desk, "closed", body, at), at
+        body = closing_body(desk.intervention, closing, partial(desk.book.keep, field=CHECK))
+        entries = _record(desk, "closed", body, at)
+        lacking = "its end is recorded but not signed"
+        desk.book.sign(at)
     except LedgerError as error:
-        names = ", ".join(result.name for result in closing.results)
-        text = f"{error}; work was done on {names} (outcome {closing.outcome}) and its end could not be recorded"
-        raise LedgerError(text, hint="free some space; the next command closes the intervention") from error
+        worked = [name for name, contact in closing.contacts.items() if not contact.reason]
+        work = f"work was done on {', '.join(worked)}" if worked else "no work was done"
+        text = f"{error}; {work} (outcome {closing.outcome}), {lacking}"
+        raise LedgerError(text, hint=error.hint or "the next command closes what is open and signs it") from error
+    return entries, at
 
 
 def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> tuple[int, ...]:

@@ -36,8 +36,10 @@ def recover(book: Book, client: str, services: Services) -> None:
                     leases.enter_context(services.leases.hold(client, asset))
             except UsageError:
                 continue
-            _close(book, intent, services)
-            book.sign(services.now())
+            # Read again now that nobody else can close it: its controller may just have ended, or another command's.
+            if intent in open_intents(book.entries(kinds=("opened", "closed"))):
+                _close(book, intent, services)
+                book.sign(services.now())
 
 
 def _close(book: Book, intent: Intent, services: Services) -> None:
@@ -45,7 +47,7 @@ def _close(book: Book, intent: Intent, services: Services) -> None:
     task = last_task(seen)
     reason = Reason(code="controller_died", clause="", text=f"the controller died; the last task seen was {task}")
     results = tuple(
-        replace(_counts(seen, name), outcome=Outcome.INTERRUPTED, failed_task=task, reason=reason)
+        replace(counts(seen, name), outcome=Outcome.INTERRUPTED, failed_task=task, reason=reason)
         for name in intent.assets
     )
     closing = Closing(outcome=Outcome.INTERRUPTED, results=results, contacts={}, simulated=intent.simulated)
@@ -63,7 +65,8 @@ def last_task(events: Iterable[Event]) -> str | None:
     return f"{tasks[-1].role} : {tasks[-1].task}".removeprefix(" : ") if tasks else None
 
 
-def _counts(events: Iterable[Event], host: str) -> AssetResult:
+def counts(events: Iterable[Event], host: str) -> AssetResult:
+    """Given the events of a run, return how many tasks ended well on the host, as far as was seen; outcome unknown."""
     mine = [event.kind for event in events if event.host == host]
     changed = mine.count(EventKind.CHANGED)
     return AssetResult(name=host, outcome=Outcome.UNKNOWN, ok=mine.count(EventKind.OK) + changed, changed=changed)
