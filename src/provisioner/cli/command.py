@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+from contextlib import redirect_stdout
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
@@ -31,7 +33,10 @@ def command(*, help: Mapping[str, str]) -> Callable[[Callable[..., int]], Task[A
     def declare(body: Callable[..., int]) -> Task[Any]:
         @wraps(body)
         def run(context: Context, *args: object, **kwargs: object) -> None:
-            code = _guarded(body, context, *args, **kwargs)
+            stdout = _Unread(sys.stdout)
+            with redirect_stdout(cast("TextIO", stdout)):
+                code = _guarded(body, context, *args, **kwargs)
+                stdout.flush()
             if code:
                 raise Exit(code=code)
 
@@ -39,6 +44,32 @@ def command(*, help: Mapping[str, str]) -> Callable[[Callable[..., int]], Task[A
         return declared
 
     return declare
+
+
+class _Unread:
+    """A stream that goes on when nobody reads it any more (`| head`): the work, its record and its exit code matter."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            return self._give_up(len(text))
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._give_up(0)
+
+    def _give_up(self, written: int) -> int:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        return written
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
 
 
 def _guarded(body: Callable[..., int], context: Context, *args: object, **kwargs: object) -> int:
