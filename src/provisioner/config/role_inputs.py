@@ -41,6 +41,11 @@ class Option:
     required: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
 
+    @property
+    def element(self) -> Option:
+        """What each item of a list is."""
+        return Option(type=self.elements, options=self.options, choices=self.choices)
+
 
 Typed = tuple[object, list[tuple[Loc, str]]]
 """A value, and what is wrong with it by path within it."""
@@ -109,8 +114,7 @@ def typed(option: Option, node: Node) -> Typed:
 def _structure(option: Option, node: Node) -> Typed:
     value = node.value
     if isinstance(value, tuple) and option.type != "dict":
-        element = Option(type=option.elements, options=option.options, choices=option.choices)
-        items = [typed(element, item) for item in value]
+        items = [typed(option.element, item) for item in value]
         return [item for item, _ in items], _below((index, found) for index, (_, found) in enumerate(items))
     if isinstance(value, dict) and option.type != "list":
         return _mapping(option, value)

@@ -117,7 +117,7 @@ class Duty:
     """Whether failing it suspends the other party's duties."""
 
 
-Duties = tuple[Annotated[Duty, Shorthand(lambda text: {"name": text}, pattern=".*")], ...]
+Duties = tuple[Annotated[Duty, Shorthand(lambda text: {"name": text}, pattern=".*", expected="its name")], ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ class Text:
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
         types = self.types[0] if len(self.types) == 1 else list(self.types)
-        return {"type": types, "pattern": f"^(?:{self.pattern})$", "description": self.expected}
+        return {"type": types, "pattern": f"^(?:{self.pattern})$", "$comment": self.expected}
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Shorthand:
 
     expand: Callable[[str], object]
     pattern: str
+    expected: str
 
     def __get_pydantic_core_schema__(self, source: object, handler: Callable[[object], Any]) -> dict[str, Any]:
         def before(value: object) -> object:
@@ -61,7 +62,12 @@ class Shorthand:
         return {"type": "function-before", "function": function, "schema": handler(source)}
 
     def __get_pydantic_json_schema__(self, schema: dict[str, Any], handler: Callable[[object], Any]) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "pattern": f"^(?:{self.pattern})$"}, handler(schema["schema"])]}
+        return {
+            "anyOf": [
+                {"type": "string", "pattern": f"^(?:{self.pattern})$", "$comment": self.expected},
+                handler(schema["schema"]),
+            ]
+        }
 
 
 def shown(text: str) -> str:

@@ -80,7 +80,8 @@ _DAYS_PATTERN = "{0}(-{0})?".format("(" + "|".join(WEEKDAYS) + ")")
 HoursText = Annotated[Hours, Text(Hours.parse, _HOURS_PATTERN, "hours such as 08:00-12:00")]
 DaysText = Annotated[Days, Text(Days.parse, _DAYS_PATTERN, "days such as mon-fri or sat")]
 Week = Annotated[
-    Mapping[DaysText, tuple[HoursText, ...]], Shorthand(lambda _: {"mon-sun": ["00:00-24:00"]}, pattern="always")
+    Mapping[DaysText, tuple[HoursText, ...]],
+    Shorthand(lambda _: {"mon-sun": ["00:00-24:00"]}, pattern="always", expected="`always`"),
 ]
 
 
