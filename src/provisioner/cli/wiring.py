@@ -218,7 +218,7 @@ def schema(*, inventory: bool) -> object:
     """The JSON Schema of contract.yml or of hosts.yml."""
     from provisioner.config.schema import contract_schema, inventory_schema
 
-    return inventory_schema() if inventory else contract_schema()
+    return inventory_schema(load_role_inputs(CHECKOUT / "roles")) if inventory else contract_schema()
 
 
 def diagnose() -> tuple[Finding, ...]:
