@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from provisioner.model.values import Duration, Period
@@ -34,17 +35,16 @@ class Use:
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
-    """An allowance on a day: first and last day of its period, what it grants (carried included), who used it."""
+    """An allowance on a day: first and last day of its period, what it grants (carried included), who used it.
+
+    `left` is how many more assets are included that day; never below zero.
+    """
 
     first: date
     last: date
     granted: int
+    left: int
     used: frozenset[str]
-
-    @property
-    def left(self) -> int:
-        """How many more assets are included; never below zero."""
-        return max(0, self.granted - len(self.used))
 
     def admits(self, asset: str) -> bool:
         """Whether work on the asset is included: something is left, or it was counted already in this period."""
@@ -77,28 +77,38 @@ def balance(contract: Contract, mission: MissionKind, *, day: date, uses: Iterab
     terms = contract.mission(mission)
     if terms is None or terms.allowance is None:
         return None
-    days = [(day_of(use.at, contract.timezone), use.asset) for use in uses if use.counts and use.mission is mission]
-    carried: list[tuple[date, int]] = []
-    for first, last in periods(contract, terms.allowance.per):
-        used = frozenset(asset for on, asset in days if first <= on <= last)
-        carried = [(until, amount) for until, amount in carried if until >= first]
-        granted = terms.allowance.count + sum(amount for _, amount in carried)
+    counted = [use for use in uses if use.counts and use.mission is mission]
+    days = sorted((day_of(use.at, contract.timezone), use.asset) for use in counted)
+    left: dict[date, int] = {}  # by the last day on which it can be drawn, oldest first
+    for (first, last), (_, next_last) in pairwise(periods(contract, terms.allowance.per)):
+        left = {until: amount for until, amount in left.items() if amount and until >= first}
+        left[_until(terms.allowance, last, next_last)] = terms.allowance.count
+        used: dict[str, date] = {}
+        for on, asset in days:
+            if first <= on <= last:
+                used.setdefault(asset, on)
+        drawn = _draw(left, used.values())
         if day <= last:
-            return Balance(first=first, last=last, granted=granted, used=used)
-        carried = _carry(terms.allowance, carried, last=last, used=len(used))
+            usable = sum(amount for until, amount in left.items() if until >= day)
+            return Balance(first=first, last=last, granted=drawn + usable, left=usable, used=frozenset(used))
     raise AssertionError("periods do not end")
 
 
-def _carry(allowance: Allowance, carried: list[tuple[date, int]], *, last: date, used: int) -> list[tuple[date, int]]:
-    """What moves on from a period that ends on `last`: the oldest is drawn first."""
+def _until(allowance: Allowance, last: date, next_last: date) -> date:
+    """The last day on which what a period grants can be drawn, given the last days of it and of the next one."""
     if not allowance.rollover:
-        return []
-    expires = allowance.expires or Duration(MONTHS[allowance.per], "mo")
-    after = last + timedelta(days=1)
-    moved = []
-    for until, amount in [*carried, (step(after, expires, 1) - timedelta(days=1), allowance.count)]:
-        drawn = min(used, amount)
-        used -= drawn
-        if amount > drawn:
-            moved.append((until, amount - drawn))
-    return moved
+        return last
+    if allowance.expires is None:
+        return next_last
+    return step(last + timedelta(days=1), allowance.expires, 1) - timedelta(days=1)
+
+
+def _draw(left: dict[date, int], days: Iterable[date]) -> int:
+    """Take one for each day from the oldest in `left` that can still be drawn then; return how many there were."""
+    drawn = 0
+    for day in days:
+        until = next((until for until, amount in left.items() if amount and until >= day), None)
+        if until is not None:
+            left[until] -= 1
+            drawn += 1
+    return drawn
