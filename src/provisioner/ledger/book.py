@@ -13,7 +13,7 @@ from provisioner.ledger.merkle import Frontier
 from provisioner.ledger.store import DETAILS, Detail, Store, Transaction, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -90,13 +90,22 @@ class Book:
             published.publish(self.checkpoint_folder, checkpoint, at=at)
         return checkpoint
 
-    def entries(self, *, since: int = 0) -> Iterator[Entry]:
-        """Yield the entries from index `since` on, as of now; raises LedgerError at one that is not canonical."""
+    def entries(self, *, since: int = 0, kinds: Collection[str] = ()) -> Iterator[Entry]:
+        """Yield the entries from index `since` on, of these kinds only if any are named, as the log is now.
+
+        Raises LedgerError at one that is not canonical.
+        """
+        marks = [f'"kind":"{kind}"'.encode() for kind in kinds]
         for index, leaf in self.leaves(since):
+            line = leaf if isinstance(leaf, bytes) else b""
+            if marks and not any(mark in line for mark in marks):
+                continue
             try:
-                yield parse_entry(leaf if isinstance(leaf, bytes) else b"")
+                entry = parse_entry(line)
             except LedgerError as error:
                 raise LedgerError(f"{self.origin}: entry {index}: {error}", hint=head.HINT) from error
+            if not marks or entry.kind in kinds:
+                yield entry
 
     def pseudonym(self, name: str) -> str:
         """Return the pseudonym of a person, random and given at first use; one person has one in this log."""

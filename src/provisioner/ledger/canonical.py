@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import NoReturn
 
 from provisioner.errors import LedgerError
@@ -87,18 +86,18 @@ def parse_instant(text: str) -> datetime:
 
 
 def _plain(value: object, path: str) -> object:
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, str):
         return str(value)
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, int):
         return _bounded(int(value), path)
-    if isinstance(value, datetime):
-        return instant(value)
     if isinstance(value, Mapping):
-        return {key: _plain(value[key], f"{path}.{key}") for key in sorted(value, key=lambda key: _order(key, path))}
+        return {str(key): _plain(value[key], f"{path}.{key}") for key in _in_order(list(value), path)}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_plain(item, f"{path}[{position}]") for position, item in enumerate(value)]
+    if isinstance(value, datetime):
+        return instant(value)
     raise LedgerError(f"{path or 'value'}: {value!r} cannot enter an entry; write it as text, an integer or null")
 
 
@@ -108,17 +107,23 @@ def _bounded(number: int, path: str) -> int:
     return number
 
 
-def _order(key: object, path: str) -> bytes:
-    if not isinstance(key, str):
-        raise LedgerError(f"{path or 'value'}: the key {key!r} is not text")
-    return key.encode("utf-16-be", "surrogatepass")
+def _in_order(keys: list[str], path: str) -> list[str]:
+    for key in keys:
+        if not isinstance(key, str):
+            raise LedgerError(f"{path or 'value'}: the key {key!r} is not text")
+    return sorted(keys) if "".join(keys).isascii() else sorted(keys, key=_utf16)
+
+
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    keys = [_order(key, "") for key, _ in pairs]
-    if any(one >= other for one, other in pairwise(keys)):
+    keys = [key for key, _ in pairs]
+    found = dict(pairs)
+    if len(found) != len(keys) or _in_order(keys, "") != keys:
         raise ValueError("keys are repeated or out of order")
-    return dict(pairs)
+    return found
 
 
 def _integer(text: str) -> int:

@@ -114,7 +114,7 @@ def consistency_proof(old: int, new: int, node: NodeReader) -> list[bytes]:
 
 def includes(digest: bytes, index: int, size: int, *, proof: Sequence[bytes], root: bytes) -> bool:
     """Whether leaf hash `digest` is at `index` of the tree (`size`, `root`): section 2.1.3.2."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or not _hashes([digest, *proof]):
         return False
     place, last = index, size - 1
     for sibling in proof:
@@ -137,7 +137,7 @@ def extends(old: tuple[int, bytes], new: tuple[int, bytes], *, proof: Sequence[b
     """
     if old[0] == new[0]:
         return not proof and old[0] > 0 and old[1] == new[1]
-    if not 0 < old[0] < new[0] or not proof:
+    if not 0 < old[0] < new[0] or not proof or not _hashes([old[1], *proof]):
         return False
     steps = [old[1], *proof] if old[0] & (old[0] - 1) == 0 else list(proof)
     place, last = old[0] - 1, new[0] - 1
@@ -155,6 +155,10 @@ def extends(old: tuple[int, bytes], new: tuple[int, bytes], *, proof: Sequence[b
             new_root = node_hash(new_root, step)
         place, last = place >> 1, last >> 1
     return last == 0 and old_root == old[1] and new_root == new[1]
+
+
+def _hashes(values: Iterable[bytes]) -> bool:
+    return all(len(value) == HASH_SIZE for value in values)
 
 
 def _split(count: int) -> int:

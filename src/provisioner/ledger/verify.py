@@ -128,14 +128,16 @@ def verify(source: Source, evidence: Evidence) -> Report:
     OK: every entry is covered by a checkpoint that re-derives. UNANCHORED: the log re-derives, but its last entries
     have no checkpoint. TAMPERED: `first_bad` and `findings` say where and why. EMPTY: no entry and no checkpoint.
     """
-    signed = sorted([*evidence.checkpoints, *([evidence.kept] if evidence.kept else [])], key=lambda one: one.size)
+    kept = [evidence.kept] if evidence.kept else []
+    signed = [*evidence.checkpoints, *kept]
     walk = _walk(source, {checkpoint.size for checkpoint in signed})
-    size, covered = walk.frontier.size, signed[-1].size if signed else 0
+    size, covered = walk.frontier.size, max((checkpoint.size for checkpoint in signed), default=0)
     bad: list[Finding] = [(None, sentence) for sentence in evidence.damaged]
     if walk.broken:
         bad.append((size, walk.broken))
     bad += [*_key_findings(walk, evidence), *_signature_findings(walk, signed, evidence)]
-    bad += [*_root_findings(source, walk, signed), *_detail_findings(source)]
+    bad += _root_findings(source, walk, evidence.checkpoints) or _root_findings(source, walk, kept)
+    bad += _detail_findings(source)
     if bad:
         status, findings = Status.TAMPERED, tuple(dict.fromkeys(sentence for _, sentence in bad))
     elif not size:
@@ -216,10 +218,14 @@ def _signature_findings(walk: Walk, signed: list[Checkpoint], evidence: Evidence
     ]
 
 
-def _root_findings(source: Source, walk: Walk, signed: list[Checkpoint]) -> list[Finding]:
-    """Compare each signed root with the derived one; the first that differs tells between which sizes to look."""
+def _root_findings(source: Source, walk: Walk, signed: Iterable[Checkpoint]) -> list[Finding]:
+    """Compare each signed root with the derived one; the first that differs tells between which sizes to look.
+
+    Called apart for what was published and what was kept: whoever holds the key can publish, so nothing published
+    vouches for entries that a kept checkpoint contradicts.
+    """
     sound = 0
-    for checkpoint in signed:
+    for checkpoint in sorted(signed, key=lambda one: one.size):
         derived = walk.anchors.get(checkpoint.size)
         if derived is None or derived.root != checkpoint.root:
             return [_locate(source, walk, sound, checkpoint)]

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from provisioner.errors import LedgerError, UsageError
+from provisioner.ledger import place, store
+from provisioner.ledger.merkle import Node
+from provisioner.ledger.store import Detail, Store, open_store
+
+LOG = "provisioner/demo"
+
+
+def opened(folder: Path, *, log: str = LOG, read_only: bool = False) -> Store:
+    return open_store(f"sqlite:///{folder}/ledger.db", log, read_only=read_only)
+
+
+def test_the_revision_and_the_schema_are_those_of_the_migrations(tmp_path: Path) -> None:
+    folder = Path(store.__file__).with_name("migrations")
+    assert ScriptDirectory(str(folder)).get_current_head() == store.REVISION
+    assert opened(tmp_path).schema_changes() == ()
+
+
+def test_opening_a_current_database_imports_no_alembic(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    program = (
+        "import sys; from provisioner.ledger.store import open_store\n"
+        f"open_store('sqlite:///{tmp_path}/ledger.db', 'x', read_only={{read_only}}).close()\n"
+        "import provisioner.ledger.verify, provisioner.missions.audit\n"
+        "sys.exit(any(name.split('.')[0] == 'alembic' for name in sys.modules))"
+    )
+    for read_only in (True, False):
+        assert subprocess.run([sys.executable, "-c", program.format(read_only=read_only)]).returncode == 0
+
+
+def test_verification_needs_no_database_library() -> None:
+    program = (
+        "import sys, provisioner.ledger.verify, provisioner.missions.audit\n"
+        "sys.exit(any(name.split('.')[0] in ('sqlalchemy', 'alembic', 'ansible_runner') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_connections_have_the_pragmas_they_were_asked_for(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+        store.set_pragmas(connection, store.WRITING)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        for weaker, name in (
+            ("synchronous=1", "synchronous"),
+            ("foreign_keys=0", "foreign_keys"),
+            ("trusted_schema=1", "trusted"),
+        ):
+            connection.execute(f"PRAGMA {weaker}")
+            with pytest.raises(LedgerError, match=name):
+                store.check_pragmas(connection, store.WRITING)
+            store.set_pragmas(connection, store.WRITING)
+        connection.execute("PRAGMA journal_mode=delete")
+        with pytest.raises(LedgerError, match="journal_mode"):
+            store.check_pragmas(connection, store.WRITING)
+
+
+def test_a_database_that_cannot_be_durable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "WRITING", {**store.WRITING, "synchronous": 9})
+    with pytest.raises(LedgerError, match="would not be durable"):
+        opened(tmp_path)
+
+
+def test_what_is_written_is_read_back_by_its_log_only(tmp_path: Path) -> None:
+    with opened(tmp_path).writing() as tables:
+        tables.add([(0, b"a"), (1, b"b")], [Node(0, 0, b"h"), Node(0, 1, b"i"), Node(1, 0, b"j")], note="n")
+        tables.keep(Detail("op-1", "operator", b"", b"Ada"))
+    with opened(tmp_path).reading() as tables:
+        assert (tables.size(), list(tables.leaves()), tables.pending()) == (2, [(0, b"a"), (1, b"b")], "n")
+        assert (list(tables.leaves(1)), list(tables.leaves(0, 1))) == ([(1, b"b")], [(0, b"a")])
+        assert tables.nodes([(1, 0), (4, 4)]) == {(1, 0): b"j"}
+        assert tables.leaf_hashes(0, 2) == [b"h", b"i"]
+        assert tables.detail("op-1") == Detail("op-1", "operator", b"", b"Ada")
+    with opened(tmp_path, log="provisioner/other").reading() as tables:
+        assert (tables.size(), list(tables.leaves()), tables.pending(), tables.nodes([])) == (0, [], None, {})
+        assert (tables.leaf_hashes(0, 2), tables.detail("op-1"), list(tables.details())) == ([], None, [])
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    database = opened(tmp_path)
+    with pytest.raises(ZeroDivisionError), database.writing() as tables:
+        tables.add([(0, b"a")], [Node(0, 0, b"h")], note="n")
+        raise ZeroDivisionError
+    with database.reading() as tables:
+        assert tables.size() == 0
+
+
+@pytest.mark.parametrize("statement", ["UPDATE entries SET leaf = x'00'", "DELETE FROM entries"])
+def test_the_tripwires_refuse_to_change_entries(tmp_path: Path, statement: str) -> None:
+    with opened(tmp_path).writing() as tables:
+        tables.add([(0, b"a")], [Node(0, 0, b"h")], note="n")
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+        connection.execute("DROP TRIGGER entries_refuse_update")
+        connection.execute("DROP TRIGGER entries_refuse_delete")
+        connection.execute(statement)
+        connection.commit()
+    assert opened(tmp_path, read_only=True).schema_changes() == (
+        "the schema of the database was changed: entries_refuse_delete",
+        "the schema of the database was changed: entries_refuse_update",
+    )
+
+
+def test_tables_are_strict(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, pytest.raises(sqlite3.IntegrityError):
+        connection.execute("INSERT INTO entries VALUES ('log', 'one', x'00')")
+
+
+def test_a_read_only_store_makes_and_changes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="there is no ledger"):
+        opened(tmp_path, read_only=True)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "ledger.db").touch()
+    with pytest.raises(LedgerError, match="schema revision none"):
+        opened(tmp_path, read_only=True)
+    opened(tmp_path).close()
+    with pytest.raises(LedgerError, match="readonly"), opened(tmp_path, read_only=True).writing():
+        pass
+
+
+def test_a_newer_and_a_foreign_database_are_refused(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    for read_only in (True, False):
+        with pytest.raises(LedgerError, match="9999"):
+            opened(tmp_path, read_only=read_only)
+    (tmp_path / "ledger.db").write_bytes(b"no database at all, but some text" * 100)
+    with pytest.raises(LedgerError, match="not a database"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "nosuch://host/db"])
+def test_a_url_that_names_no_database_is_a_usage_error(url: str) -> None:
+    with pytest.raises(UsageError, match="PROVISIONER_DATABASE_URL"):
+        open_store(url, LOG, read_only=False)
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("22 1 0:40 / / rw - nfs4 files:/ rw\n")
+    monkeypatch.setattr(place, "MOUNTS", mounts)
+    with pytest.raises(LedgerError, match="network file system"):
+        opened(tmp_path / "state")
+
+
+def test_a_writer_that_waits_too_long_says_so_and_may_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(store, "WRITING", {**store.WRITING, "busy_timeout": 0})
+    one, other = opened(tmp_path), opened(tmp_path)
+    with one.writing(), pytest.raises(LedgerError, match="locked") as caught, other.writing():
+        pass
+    assert "another command is writing" in caught.value.hint
+    with other.writing() as tables:
+        assert tables.size() == 0
+
+
+def test_a_failed_write_is_never_tried_again(tmp_path: Path) -> None:
+    database = opened(tmp_path)
+    with pytest.raises(LedgerError, match="UNIQUE"), database.writing() as tables:
+        tables.add([(0, b"a"), (0, b"b")], [Node(0, 0, b"h")], note="n")
+    with pytest.raises(LedgerError, match="stopped at a failed write"), database.writing():
+        pass
+    with opened(tmp_path).writing() as tables:
+        assert tables.size() == 0

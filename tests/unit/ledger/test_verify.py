@@ -1,0 +1,338 @@
+"""The adversaries of docs/explanation/ledger.md: (a) has the database, (b) the state folder but no key, (c) the key."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import LedgerError
+from provisioner.ledger import keys, published
+from provisioner.ledger.checkpoint import Signer, sign_checkpoint
+from provisioner.ledger.entry import make_entry
+from provisioner.ledger.verify import Evidence, Report, Status, verify
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Desk
+
+LOG = "provisioner/demo"
+
+
+def report(desk: Desk, *, kept: Path | None = None, fingerprint: str = "") -> Report:
+    with desk.open(read_only=True) as book:
+        checkpoints, damaged = published.read_all(book.checkpoint_folder)
+        return verify(
+            book,
+            Evidence(
+                origin=book.origin,
+                checkpoints=checkpoints,
+                key=keys.load_verifier(book.key_folder),
+                kept=published.read_checkpoint(kept) if kept else None,
+                kept_name=kept.name if kept else "",
+                fingerprint=fingerprint,
+                damaged=tuple(file.why for file in damaged),
+            ),
+        )
+
+
+def leaf(database: sqlite3.Connection, index: int) -> bytes:
+    return bytes(database.execute('SELECT leaf FROM entries WHERE "index" = ? AND log = ?', (index, LOG)).fetchone()[0])
+
+
+def put(database: sqlite3.Connection, index: int, value: bytes) -> None:
+    database.execute('UPDATE entries SET leaf = ? WHERE "index" = ? AND log = ?', (value, index, LOG))
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, make_desk: Callable[[Path], Desk]) -> Path:
+    """Key and twelve entries, three to a checkpoint: a log of 13; and another client's log of 9 beside it."""
+    desk = make_desk(tmp_path_factory.mktemp("template") / "state")
+    for first in range(0, 12, 3):
+        desk.write(*(f"caf\u00e9 {number}" for number in range(first, first + 3)))
+    desk.write(*"abcdefgh", client="acme")
+    return desk.state
+
+
+@pytest.fixture
+def signed(desk: Desk, template: Path) -> Desk:
+    shutil.copytree(template, desk.state)
+    return desk
+
+
+def test_a_clean_log_is_ok_and_says_what_it_was_compared_with(signed: Desk) -> None:
+    found = report(signed)
+    assert (found.status, found.size, found.first_bad, found.findings, found.exit_code) == (Status.OK, 13, None, (), 0)
+    assert found.compared_with == "self-consistent; nothing outside was compared"
+    kept = signed.state / "checkpoints/demo/latest"
+    fingerprint = Signer.generate("x").verifier.fingerprint
+    with signed.open(read_only=True) as book:
+        fingerprint = str(next(book.entries()).body["fingerprint"])
+    found = report(signed, kept=kept, fingerprint=fingerprint)
+    assert found.compared_with == f"checkpoint latest of 13 entries; key fingerprint {fingerprint}"
+    assert found.status is Status.OK
+
+
+def test_an_empty_log_is_never_ok(desk: Desk) -> None:
+    desk.open().close()
+    assert (report(desk).status, report(desk).exit_code) == (Status.EMPTY, 7)
+    desk.database.unlink()
+    with pytest.raises(LedgerError, match="there is no ledger"):
+        report(desk)
+
+
+def test_entries_above_the_last_checkpoint_are_unanchored(signed: Desk) -> None:
+    signed.write("more", "and more", sign=False)
+    found = report(signed)
+    assert (found.status, found.exit_code, found.first_bad) == (Status.UNANCHORED, 0, None)
+    assert found.findings == ("no checkpoint covers entries 13 to 14",)
+
+
+def test_a_log_without_checkpoints_is_unanchored(signed: Desk) -> None:
+    shutil.rmtree(signed.state / "checkpoints")
+    assert report(signed).findings == ("no checkpoint covers entries 0 to 12",)
+
+
+# Adversary (a), the database only. Each kind of tampering below the last checkpoint, and the first bad entry.
+
+
+def edit(database: sqlite3.Connection, _: Desk) -> None:
+    put(database, 5, leaf(database, 5).replace(b"caf", b"tea"))
+
+
+def unicode_edit(database: sqlite3.Connection, _: Desk) -> None:
+    put(database, 5, leaf(database, 5).replace("\u00e9".encode(), "e\u0301".encode()))
+
+
+def backdate(database: sqlite3.Connection, _: Desk) -> None:
+    put(database, 5, leaf(database, 5).replace(b"2026-11-23", b"2026-11-22"))
+
+
+def reformat(database: sqlite3.Connection, _: Desk) -> None:
+    put(database, 5, leaf(database, 5).replace(b'{"at":', b'{"at": '))
+
+
+def not_bytes_of_an_entry(database: sqlite3.Connection, _: Desk) -> None:
+    put(database, 5, b"\xff")
+
+
+def delete(database: sqlite3.Connection, _: Desk) -> None:
+    database.execute('DELETE FROM entries WHERE "index" = 5')
+
+
+def close_the_gap(database: sqlite3.Connection, desk: Desk) -> None:
+    delete(database, desk)
+    database.execute('UPDATE entries SET "index" = "index" - 1 WHERE "index" > 5')
+
+
+def truncate(database: sqlite3.Connection, _: Desk) -> None:
+    database.execute('DELETE FROM entries WHERE "index" >= 5')
+
+
+def truncate_everything(database: sqlite3.Connection, _: Desk) -> None:
+    for table in ("entries", "nodes", "pending"):
+        database.execute(f'DELETE FROM {table} WHERE NOT ("rowid" < 0)' if table != "nodes" else "DELETE FROM nodes")
+
+
+def swap(database: sqlite3.Connection, _: Desk) -> None:
+    five, eight = leaf(database, 5), leaf(database, 8)
+    put(database, 5, eight)
+    put(database, 8, five)
+
+
+def duplicate(database: sqlite3.Connection, _: Desk) -> None:
+    put(database, 5, leaf(database, 4))
+
+
+def insert(database: sqlite3.Connection, desk: Desk) -> None:
+    for index in range(12, 4, -1):
+        database.execute('UPDATE entries SET "index" = ? WHERE "index" = ?', (index + 1, index))
+    database.execute("INSERT INTO entries VALUES (?, 5, ?)", (LOG, make_entry(5, desk.draft("x")).leaf))
+
+
+def insert_before_the_first(database: sqlite3.Connection, desk: Desk) -> None:
+    database.execute("INSERT INTO entries VALUES (?, -1, ?)", (LOG, make_entry(0, desk.draft("x")).leaf))
+
+
+def splice(database: sqlite3.Connection, desk: Desk) -> None:
+    """The same index of another client's log."""
+    query = "SELECT leaf FROM entries WHERE \"index\" = 5 AND log = 'provisioner/acme'"
+    put(database, 5, database.execute(query).fetchone()[0])
+
+
+def rewrite_with_nodes(database: sqlite3.Connection, desk: Desk) -> None:
+    """Edit, and make the cache agree: then only the range between two checkpoints can be named."""
+    edit(database, desk)
+    database.execute("DELETE FROM nodes")
+
+
+def fork(database: sqlite3.Connection, desk: Desk) -> None:
+    """Everything from entry 5 on is another history, in the right places."""
+    for index in range(5, 13):
+        put(database, index, make_entry(index, desk.draft(f"fork {index}")).leaf)
+
+
+def resign(database: sqlite3.Connection, desk: Desk) -> None:
+    """Another key in entry 0, whose owner signed the rest."""
+    verifier = Signer.generate(LOG).verifier
+    put(database, 0, leaf(database, 0).replace(b"key", b"KEY", 0).replace(_vkey(desk), verifier.render().encode()))
+
+
+def retype(database: sqlite3.Connection, _: Desk) -> None:
+    """A table that is no longer strict, with an index that is no number."""
+    database.execute("CREATE TABLE other AS SELECT * FROM entries")
+    database.execute("DROP TABLE entries")
+    database.execute("ALTER TABLE other RENAME TO entries")
+    database.execute('UPDATE entries SET "index" = \'five\' WHERE "index" = 5')
+
+
+def _vkey(desk: Desk) -> bytes:
+    return (desk.state / "keys/demo/verifier.key").read_bytes().strip()
+
+
+TAMPERING: list[tuple[Callable[[sqlite3.Connection, Desk], None], int]] = [
+    (edit, 5),
+    (unicode_edit, 5),
+    (backdate, 5),
+    (reformat, 5),
+    (not_bytes_of_an_entry, 5),
+    (delete, 5),
+    (close_the_gap, 5),
+    (truncate, 5),
+    (truncate_everything, 0),
+    (swap, 5),
+    (duplicate, 5),
+    (insert, 5),
+    (insert_before_the_first, 0),
+    (splice, 5),
+    (fork, 5),
+    (resign, 0),
+    (retype, 5),
+    (rewrite_with_nodes, 4),
+]
+
+
+@pytest.mark.parametrize(("tamper", "first_bad"), TAMPERING, ids=lambda value: getattr(value, "__name__", None))
+def test_tampering_below_the_last_checkpoint_is_named(
+    signed: Desk, tamper: Callable[[sqlite3.Connection, Desk], None], first_bad: int
+) -> None:
+    with signed.attack() as database:
+        tamper(database, signed)
+    found = report(signed)
+    assert (found.status, found.exit_code, found.first_bad) == (Status.TAMPERED, 7, first_bad), found.findings
+    assert found.findings
+
+
+def test_a_rolled_back_database_is_tampered_from_where_it_ends(signed: Desk) -> None:
+    shutil.copy(signed.database, signed.state / "old.db")
+    signed.write("later")
+    (signed.state / "old.db").replace(signed.database)
+    found = report(signed)
+    assert (found.status, found.first_bad) == (Status.TAMPERED, 13)
+
+
+def test_a_dropped_write_ahead_log_is_tampered(signed: Desk) -> None:
+    with signed.open() as book:
+        book.append([signed.draft("later")])
+        book.sign(signed.at)
+        copy = signed.state / "copy.db"
+        shutil.copy(signed.database, copy)
+    copy.replace(signed.database)
+    found = report(signed)
+    assert (found.status, found.first_bad) == (Status.TAMPERED, 13)
+
+
+def test_entries_appended_by_others_are_unanchored_and_garbage_is_tampered(signed: Desk) -> None:
+    with signed.attack() as database:
+        database.execute("INSERT INTO entries VALUES (?, 13, ?)", (LOG, make_entry(13, signed.draft("x")).leaf))
+    assert report(signed).findings == ("no checkpoint covers entries 13 to 13",)
+    with signed.attack() as database:
+        database.execute("INSERT INTO entries VALUES (?, 15, x'00')", (LOG,))
+    assert (report(signed).status, report(signed).first_bad) == (Status.TAMPERED, 14)
+
+
+def test_a_damaged_file_is_never_ok(signed: Desk) -> None:
+    with signed.attack() as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(signed.database.read_bytes())
+    place = data.index("caf\u00e9 3".encode())
+    data[place : place + 3] = b"tea"
+    signed.database.write_bytes(data)
+    assert (report(signed).status, report(signed).first_bad) == (Status.TAMPERED, 4)
+    signed.database.write_bytes(data[: len(data) // 2])
+    try:
+        assert report(signed).status is Status.TAMPERED
+    except LedgerError as error:
+        assert error.exit_code == 7
+
+
+def test_details_are_checked_against_their_references_but_people_are_not(signed: Desk) -> None:
+    with signed.open() as book:
+        book.pseudonym("Ada"), book.keep("+33 1", field="phone"), book.keep_contract(b"the contract")
+    assert report(signed).status is Status.OK
+    for field in ("operator", "phone", "contract"):
+        with signed.attack() as database:
+            database.execute("UPDATE details SET value = CAST('forged' AS BLOB) WHERE field = ?", (field,))
+        assert (report(signed).status is Status.OK) == (field == "operator")
+    assert report(signed).first_bad is None
+    with signed.attack() as database:
+        database.execute("DELETE FROM details")
+    assert report(signed).status is Status.OK
+
+
+# Adversary (b), the state folder without the key, or an older copy of it.
+
+
+def test_an_older_copy_of_everything_is_seen_only_with_a_kept_checkpoint(signed: Desk, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(signed.state, old)
+    signed.write("later")
+    kept = tmp_path / "kept"
+    shutil.copy(signed.state / "checkpoints/demo/latest", kept)
+    shutil.rmtree(signed.state)
+    old.rename(signed.state)
+    assert report(signed).status is Status.OK  # not detected: nothing outside was compared
+    found = report(signed, kept=kept)
+    assert (found.status, found.first_bad) == (Status.TAMPERED, 13)
+
+
+def test_a_log_made_anew_is_seen_only_with_a_kept_checkpoint_or_fingerprint(signed: Desk, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    shutil.copy(signed.state / "checkpoints/demo/0000000004-20261123T140000Z.checkpoint", kept)
+    with signed.open(read_only=True) as book:
+        fingerprint = str(next(book.entries()).body["fingerprint"])
+    shutil.rmtree(signed.state)
+    signed.write(*"abcdefghijkl")
+    assert report(signed).status is Status.OK  # not detected: nothing outside was compared
+    assert (report(signed, kept=kept).status, report(signed, kept=kept).first_bad) == (Status.TAMPERED, 0)
+    found = report(signed, fingerprint=fingerprint)
+    assert (found.status, found.first_bad) == (Status.TAMPERED, 0)
+
+
+def test_foreign_and_unreadable_checkpoints_are_tampering(signed: Desk) -> None:
+    folder = signed.state / "checkpoints/demo"
+    with signed.open(read_only=True) as book:
+        root = published.read_all(book.checkpoint_folder)[0][-1].root
+    other = Signer.generate(LOG)
+    published.publish(folder, sign_checkpoint(13, root, signer=other), at=signed.at)
+    assert report(signed).findings == ("the checkpoint of 13 entries was not signed by the key of provisioner/demo",)
+    (folder / "latest").write_text("torn")
+    assert report(signed).status is Status.TAMPERED
+
+
+# Adversary (c), who holds the key.
+
+
+def test_a_rewrite_with_the_key_is_seen_only_with_a_kept_checkpoint(signed: Desk, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    shutil.copy(signed.state / "checkpoints/demo/latest", kept)
+    signed.database.unlink()
+    shutil.rmtree(signed.state / "checkpoints")
+    signed.write(*(f"rewritten {number}" for number in range(12)))
+    assert report(signed).status is Status.OK  # not detected: nothing outside was compared
+    found = report(signed, kept=kept)
+    assert (found.status, found.first_bad) == (Status.TAMPERED, 0)

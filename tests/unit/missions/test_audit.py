@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import LedgerError, UsageError
+from provisioner.ledger.book import open_book
+from provisioner.ledger.entry import Draft, make_entry
+from provisioner.ledger.verify import Status
+from provisioner.missions.audit import Filter, log, show, verify_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from provisioner.ledger.book import Book
+
+AT = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+INTENT = {"intervention": "i-1", "clause": "missions.workstation_setup", "mission": "workstation_setup"}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def book(state: Path) -> Iterator[Book]:
+    with open_book(f"sqlite:///{state}/ledger.db", "demo", state=state) as opened:
+        ada, bob = opened.pseudonym("Ada"), opened.pseudonym("Bob")
+        found = opened.keep("Ada's home", field="check")
+        refused = {**INTENT, "intervention": "i-2", "assets": ["ws-02"], "outcome": "refused", "reasons": []}
+        drafts = [
+            Draft("opened", AT, ada, {**INTENT, "assets": ["ws-01"], "ticket": "T-1", "simulated": True}),
+            Draft(
+                "closed", AT + timedelta(minutes=1), ada, {"intervention": "i-1", "outcome": "changed", "assets": []}
+            ),
+            Draft("refused", AT + timedelta(minutes=2), bob, refused),
+            Draft("ticket", AT + timedelta(minutes=3), bob, {"ticket": "T-2", "asset": "srv-01", "person": ada}),
+            Draft("closed", AT + timedelta(minutes=4), ada, {"intervention": "i-0", "assets": [{"name": "ws-01"}, 7]}),
+            Draft("note", AT + timedelta(minutes=5), "op-unknown", {"checks": [{"found": found}, {"found": "pv-00"}]}),
+        ]
+        opened.append(drafts)
+        opened.sign(AT)
+        yield opened
+
+
+def listed(book: Book, **chosen: object) -> list[int]:
+    return [row.index for row in log(book, Filter(**chosen))]  # type: ignore[arg-type]
+
+
+def test_every_entry_is_a_row_and_a_closing_takes_from_its_opening(book: Book) -> None:
+    rows = log(book, Filter())
+    assert [(row.index, row.kind) for row in rows[:3]] == [(0, "key"), (1, "opened"), (2, "closed")]
+    closed = rows[2]
+    assert (closed.mission, closed.hosts, closed.ticket, closed.simulated) == (
+        "workstation_setup",
+        ("ws-01",),
+        "T-1",
+        True,
+    )
+    assert (closed.outcome, closed.person, closed.clause) == ("changed", "Ada", "missions.workstation_setup")
+    assert (rows[5].hosts, rows[5].mission, rows[6].person) == (("ws-01",), "", None)
+
+
+def test_filters(book: Book) -> None:
+    assert listed(book, host="ws-01") == [1, 2, 5]
+    assert listed(book, host="srv-01") == [4]
+    assert listed(book, outcome="refused") == [3]
+    assert listed(book, operator="Bob") == [3, 4]
+    assert listed(book, operator=book.pseudonym("Bob")) == [3, 4]
+    assert listed(book, since=AT + timedelta(minutes=4)) == [5, 6]
+    assert listed(book, until=AT + timedelta(minutes=1)) == [0, 1]
+    assert listed(book, host="ws-01", outcome="changed", operator="Ada") == [2]
+    assert listed(book, host="nowhere") == []
+
+
+def test_kinds_nobody_knows_are_rows_and_can_be_shown(book: Book, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provisioner.ledger.entry.KINDS", {"from-the-future"})
+    book.append([Draft("from-the-future", AT, "op-1", {"assets": "not a list", "intervention": 7})])
+    assert log(book, Filter())[-1].kind == "from-the-future"
+    assert show(book, "7")[0].entry.kind == "from-the-future"
+
+
+def test_show_gives_an_entry_or_an_intervention_with_what_references_stand_for(book: Book) -> None:
+    assert [shown.entry.index for shown in show(book, "i-1")] == [1, 2]
+    (shown,) = show(book, "6")
+    assert list(shown.known.values()) == ["Ada's home"]
+    (ticket,) = show(book, "4")
+    assert sorted(ticket.known.values()) == ["Ada", "Bob"]
+    for wanted in ("99", "i-9", ""):
+        with pytest.raises(UsageError, match="no entry and no intervention"):
+            show(book, wanted)
+
+
+def test_verification_compares_with_what_was_kept_outside(book: Book, state: Path) -> None:
+    fingerprint = str(next(book.entries()).body["fingerprint"])
+    kept = state / "checkpoints/demo/latest"
+    assert verify_log(book).compared_with == "self-consistent; nothing outside was compared"
+    found = verify_log(book, kept=kept, fingerprint=fingerprint.upper())
+    assert (found.status, found.exit_code, found.warnings) == (Status.OK, 0, ())
+    assert verify_log(book, fingerprint="0" * 64).exit_code == 7
+
+
+def test_what_cannot_be_compared_is_a_usage_error(book: Book, state: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="64 hex digits"):
+        verify_log(book, fingerprint="abc")
+    with pytest.raises(UsageError, match="not a checkpoint"):
+        verify_log(book, kept=tmp_path / "missing")
+    with open_book(f"sqlite:///{state}/ledger.db", "acme", state=state) as other:
+        other.append([Draft("note", AT, "op-1", {})])
+        other.sign(AT)
+    with pytest.raises(UsageError, match="of provisioner/acme, not of provisioner/demo"):
+        verify_log(book, kept=state / "checkpoints/acme/latest")
+
+
+def test_broken_files_beside_the_log_are_tampering_not_a_crash(book: Book, state: Path) -> None:
+    (state / "keys/demo/verifier.key").write_text("nonsense")
+    (state / "checkpoints/demo/latest").write_text("nonsense")
+    found = verify_log(book)
+    assert (found.status, found.first_bad, len(found.findings)) == (Status.TAMPERED, None, 2)
+
+
+def test_removed_tripwires_are_a_warning_and_bad_bytes_an_error(book: Book, state: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(state / "ledger.db")) as database:
+        database.execute("DROP TRIGGER entries_refuse_update")
+        database.commit()
+        found = verify_log(book)
+        assert (found.status, len(found.warnings)) == (Status.OK, 1)
+        leaf = make_entry(2, Draft("note", AT, "op-1", {})).leaf
+        database.execute('UPDATE entries SET leaf = ? WHERE "index" = 2', (leaf + b" ",))
+        database.commit()
+    assert verify_log(book).first_bad == 2
+    with pytest.raises(LedgerError, match="entry 2: not canonical"):
+        log(book, Filter())
+
+
+def test_auditing_needs_no_key_at_all(book: Book, state: Path) -> None:
+    shutil.rmtree(state / "keys")
+    with open_book(f"sqlite:///{state}/ledger.db", "demo", state=state, read_only=True) as auditor:
+        assert verify_log(auditor).status is Status.OK
+        assert len(log(auditor, Filter())) == 7
