@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Leases:
+class FileLeases:
     """The leases of one state folder; assets' names come from a validated inventory, so they are safe as file names."""
 
     def __init__(self, folder: Path) -> None:
