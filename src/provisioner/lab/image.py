@@ -31,6 +31,7 @@ PREFETCHED = (
     *("nftables", "rsync", "systemd-timesyncd", "vim"),
 )
 PREPARE = Path(__file__).with_name("prepare.sh")
+CHANGES = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3")
 OPTIONS = ("Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::http::Proxy", "Acquire::https::Proxy")
 
 
@@ -45,7 +46,7 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Twelve hex digits that change whenever the image would."""
-        parts = (self.release, *self.sources, *self.options, *INSTALLED, *PREFETCHED, PREPARE.read_text())
+        parts = (self.release, *self.sources, *self.options, *INSTALLED, *PREFETCHED, *CHANGES, PREPARE.read_text())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
     @property
@@ -97,8 +98,7 @@ def ensure_image(engine: Engine, release: str, *, cache: Path, say: Callable[[st
             for old in set(cache.glob(f"{release}-*.tar")) - {tree}:
                 old.unlink()
         say(f"importing {recipe.reference}")
-        changes = ("--change", "CMD=/sbin/init", "--change", "STOPSIGNAL=SIGRTMIN+3")
-        engine.call("import", *changes, str(tree), recipe.reference, seconds=600)
+        engine.call("import", *(f"--change={change}" for change in CHANGES), str(tree), recipe.reference, seconds=600)
         engine.call("tag", recipe.reference, f"{REPOSITORY}:{release}")
     return recipe.reference
 

@@ -51,4 +51,4 @@ chroot "$root" systemctl mask --quiet getty.target console-getty.service systemd
 
 # Package lists are there and the larger packages are downloaded: roles install as on any machine, only sooner.
 # shellcheck disable=SC2086  # a list of words
-chroot "$root" apt-get install --quiet=2 --yes --download-only ${PREFETCH:-}
+chroot "$root" apt-get install --quiet=2 --yes --no-install-recommends --download-only ${PREFETCH:-}

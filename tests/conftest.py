@@ -1,0 +1,98 @@
+"""Practice machines for the tests: their own containers, ports and state folders, removed when the session ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import ProvisionerError
+from provisioner.lab.access import Access
+from provisioner.lab.engine import Engine, cache_folder, find_engine
+from provisioner.lab.machines import Lab, Machine, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+WITHOUT = "PROVISIONER_TESTS_WITHOUT_LAB"
+USER = PASSWORD = "technician"
+
+
+@dataclass(frozen=True)
+class LabMachine:
+    """A machine that answers, and all a test needs to reach it: log in as USER with `access.key`, sudo with PASSWORD."""
+
+    running: Running
+    access: Access
+    engine: Engine
+
+    @property
+    def port(self) -> int:
+        return self.running.machine.port
+
+    def shell(self, script: str) -> str:
+        """Run a shell script on the machine as root, behind the back of SSH and Ansible; return what it printed."""
+        return self.engine.call("exec", self.running.container, "sh", "-euc", script)
+
+    def ssh(self, *command: str) -> list[str]:
+        """Return the command line of an ssh that takes no unknown key and asks nothing."""
+        options = ["StrictHostKeyChecking=yes", "BatchMode=yes", f"UserKnownHostsFile={self.access.known_hosts}"]
+        options += ["GlobalKnownHostsFile=/dev/null", "IdentitiesOnly=yes"]
+        flags = [word for option in options for word in ("-o", option)]
+        login = ["-i", str(self.access.key), "-p", str(self.port), f"{USER}@127.0.0.1"]
+        return ["ssh", "-F", "none", *flags, *login, *command]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "lab_engine" in getattr(item, "fixturenames", ()):
+            item.add_marker("lab")
+
+
+@pytest.fixture(scope="session")
+def lab_engine() -> Engine:
+    """A podman that starts systemd containers; the session fails without one, or skips loudly when told to."""
+    if os.environ.get(WITHOUT):
+        pytest.skip(f"{WITHOUT} is set: nothing was tried on a practice machine")
+    try:
+        return find_engine(cache_folder(os.environ))
+    except ProvisionerError as error:
+        pytest.fail(f"{error}; next: {error.hint}, or set {WITHOUT}=1", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def lab_machine(lab_engine: Engine) -> Iterator[Callable[..., LabMachine]]:
+    """Return `machine(name, state=..., client="demo", release="bookworm")`: a running machine, its key known in `state`.
+
+    A name asked for again is the same machine, whatever the test (give a name of its own to a machine you change); each
+    state folder gets its own key pair and known hosts.
+    """
+    lab = Lab(lab_engine, cache_folder(os.environ), f"test-{os.getpid()}")
+    machines: dict[str, Machine] = {}
+
+    def machine(name: str, *, state: Path, client: str = "demo", release: str = "bookworm") -> LabMachine:
+        wanted = machines.setdefault(name, Machine(name, _free_port(), release))
+        access = Access(state, client)
+        (running,) = lab.up((wanted,), access, say=print)
+        return LabMachine(running, access, lab_engine)
+
+    try:
+        yield machine
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Return a function that finds a loopback port that nothing listens on, as the kernel chose it."""
+    return _free_port
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
