@@ -10,12 +10,15 @@ gives one row an element. A state that cannot be read is `fail` with the reason;
 from __future__ import annotations
 
 from ansible.module_utils.acceptance_baseline import READERS as BASELINE
+from ansible.module_utils.acceptance_hardware import READERS as HARDWARE
 from ansible.module_utils.acceptance_identity import READERS as IDENTITY
+from ansible.module_utils.acceptance_network import READERS as NETWORK
+from ansible.module_utils.acceptance_peripherals import READERS as PERIPHERALS
 from ansible.module_utils.acceptance_rows import table
 from ansible.module_utils.acceptance_software import READERS as SOFTWARE
 from ansible.module_utils.basic import AnsibleModule
 
-READERS = {**IDENTITY, **BASELINE, **SOFTWARE}
+READERS = {**HARDWARE, **IDENTITY, **BASELINE, **NETWORK, **SOFTWARE, **PERIPHERALS}
 
 
 def main():

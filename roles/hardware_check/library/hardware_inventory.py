@@ -1,5 +1,12 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Ansible module: what hardware this Linux machine has, and whether it meets a minimum. Reads only."""
+#!/usr/bin/python
+# Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
+"""Read the hardware of this Linux machine and hold it against a minimum.
+
+Given `minimum` (the keys of MINIMUM_SPEC, each optional), return `hardware` (environment, cpu, memory_mb in MiB, disks
+and free_gb in GB of 10^9 bytes, firmware, batteries, tpm) and `checks`, a list of `{name, asked, found, result}` where
+result is `pass`, `fail` or `not_applicable`. Fails with one sentence that names every shortfall. Nothing is changed and
+only /proc, /sys and /run are read, so check mode reads the same.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
-DOCUMENTATION = """
-module: hardware_inventory
-short_description: Read the hardware of a Linux machine and judge it against a minimum
-description:
-  - Reads /proc and /sys once (no dmidecode), changes nothing, works in check mode.
-  - Fails with one sentence that names every shortfall. What a container or a virtual machine
-    lacks by nature is not_applicable with the reason, never a pass.
-options:
-  minimum:
-    description: What the machine must have; see the README of the role hardware_check.
-    type: dict
-    default: {}
-author: provisioner
-"""
-RETURN = """
-hardware:
-  description: environment, cpu, memory_mb (MiB), disks (GB of 10^9 bytes), free_gb on /, firmware, batteries, tpm.
-  type: dict
-  returned: always
-checks:
-  description: "one row a requirement: name, asked, found, result (pass, fail or not_applicable)."
-  type: list
-  returned: always
-"""
-EXAMPLES = """
-- hardware_inventory:
-    minimum: {cpus: 4, memory_mb: 7500, require_tpm: true}
-"""
 
 MINIMUM_SPEC = {
     "cpus": {"type": "int"},
