@@ -1,4 +1,4 @@
-"""What is refused or cannot be reached: the documented exit code, one clear sentence, a truthful entry, no traceback."""
+"""What is refused or cannot be reached: the exit code, one clear sentence, a truthful entry, no traceback."""
 
 from __future__ import annotations
 
