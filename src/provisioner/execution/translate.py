@@ -68,16 +68,19 @@ def _sequence(value: object) -> Sequence[object]:
     return value if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else ()
 
 
-def _message(record: Mapping[str, object], result: Mapping[str, object]) -> object:
-    failed_items = [
-        f"{_mapping(item).get('item', '')}: {_mapping(item).get('msg', '')}"
-        for item in _sequence(result.get("results"))
-        if _mapping(item).get("failed")
-    ]
+def _text(value: object) -> str:
+    """A text or number as text, a list of them joined; a structure is nothing: who knows what else is in it."""
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    return "; ".join(filter(None, (str(item) for item in _sequence(value) if isinstance(item, (str, int, float)))))
+
+
+def _message(record: Mapping[str, object], result: Mapping[str, object]) -> str:
+    items = [_mapping(item) for item in _sequence(result.get("results"))]
+    failed_items = [f"{_text(item.get('item'))}: {_text(item.get('msg'))}" for item in items if item.get("failed")]
     if failed_items:
         return "; ".join(failed_items)
-    errors = "; ".join(str(error) for error in _sequence(result.get("argument_errors")))
-    return errors or result.get("msg") or record.get("stdout") or ""
+    return _text(result.get("argument_errors")) or _text(result.get("msg")) or _text(record.get("stdout"))
 
 
 def translate(record: Mapping[str, object], secrets: Iterable[str] = ()) -> Event | None:
@@ -95,9 +98,9 @@ def translate(record: Mapping[str, object], secrets: Iterable[str] = ()) -> Even
     duration = data.get("duration")
     return Event(
         kind=kind,
-        host=clean(data.get("host") or ""),
-        role=clean(data.get("role") or ""),
-        task=clean(data.get("task") or data.get("play") or ""),
+        host=clean(_text(data.get("host"))),
+        role=clean(_text(data.get("role"))),
+        task=clean(_text(data.get("task")) or _text(data.get("play"))),
         seconds=float(duration) if isinstance(duration, (int, float)) and 0 <= duration < LONGEST_RUN else 0.0,
         message=clean(_message(record, result), secrets) if telling else "",
     )
