@@ -84,11 +84,13 @@ def _amended(contract: Contract, read: ReadContract) -> list[tuple[Version, Docu
     document = read.document
     for index, amendment in sorted(enumerate(contract.amendments), key=lambda item: item[1].effective):
         at: Loc = ("amendments", index)
-        read.problems.extend(_amendment_problems(amendment, at=at, document=document))
+        read.problems.extend(_amendment_problems(read.document, at))
         if amendment.effective < contract.starts:
-            read.problems.append(document.problem((*at, "effective"), "is before the first day in force"))
+            read.problems.append(read.document.problem((*at, "effective"), "is before the first day in force"))
         if any(amendment.effective == version.effective for version, _ in versions):
-            read.problems.append(document.problem((*at, "effective"), "another amendment is effective on this day"))
+            read.problems.append(
+                read.document.problem((*at, "effective"), "another amendment is effective on this day")
+            )
         change = read.document.at((*at, "set"))
         document = replace(document, root=_merged(document.root, change) if change else document.root)
         terms, found = decode(Contract, document)
@@ -107,16 +109,12 @@ def _new(found: list[Problem], known: list[Problem], amendment: Amendment) -> li
     return [replace(problem, message=f"{problem.message} (as amended on {amendment.effective})") for problem in new]
 
 
-def _amendment_problems(amendment: Amendment, *, at: Loc, document: Document) -> list[Problem]:
-    found = []
-    if not amendment.set:
-        found.append(document.problem((*at, "set"), "an amendment that changes nothing"))
-    for loc in _FIXED:
-        inner: object = amendment.set
-        for part in loc:
-            inner = inner.get(part) if isinstance(inner, dict) else None
-        if inner is not None:
-            found.append(document.key_problem((*at, "set", *loc), "an amendment cannot change this"))
+def _amendment_problems(document: Document, at: Loc) -> list[Problem]:
+    change: Loc = (*at, "set")
+    node = document.at(change)
+    found = [] if node and node.value else [document.problem(change, "an amendment that changes nothing")]
+    fixed = [(*change, *loc) for loc in _FIXED if document.at((*change, *loc)) is not None]
+    found += [document.key_problem(loc, "an amendment cannot change this") for loc in fixed]
     return found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from provisioner.config.addresses import name_problem
 from provisioner.config.document import Document, Loc, did_you_mean
+from provisioner.errors import ConfigurationError
 from provisioner.model.values import GroupName
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class Tree:
 
 
 def read_tree(document: Document) -> Tree:
-    """Given hosts.yml, return its groups and machines with every problem of shape and name; loops are taken out."""
+    """Given hosts.yml, return its groups and machines with every problem of shape and name.
+
+    Raises ConfigurationError when it holds no groups at all.
+    """
     tree = Tree(document, parents={"all": {}}, members={"all": set()})
     root = document.root.value
     if not isinstance(root, dict):
-        tree.problems.append(document.problem((), "expected groups, such as all: with hosts: below it"))
-        root = {}
+        raise ConfigurationError((document.problem((), "expected groups, such as all: with hosts: below it"),))
     for name, node in root.items():
         _group(tree, name, node, at=(name,))
     _order(tree)

@@ -103,6 +103,7 @@ def host_names(folder: Path, *, decrypt: Decrypt | None) -> tuple[str, ...]:
 
 
 def _assets(tree: Tree, source: _Source) -> Iterator[Asset]:
+    client = source.client
     of_groups = _GroupVariables(tree, source)
     of_hosts = _files(source, "host_vars", tree.hosts)
     direct: dict[str, set[str]] = {name: {"all"} for name in tree.hosts}
@@ -117,9 +118,7 @@ def _assets(tree: Tree, source: _Source) -> Iterator[Asset]:
         if problem:
             source.problems.append(tree.document.key_problem(places[0], problem))
         secrets = {SECRETS[key]: value for key, value in said.connection.items() if key in SECRETS}
-        yield Asset(
-            client=source.client, name=name, groups=groups, address=address, variables=said.inputs, secrets=secrets
-        )
+        yield Asset(client=client, name=name, groups=groups, address=address, variables=said.inputs, secrets=secrets)
 
 
 class _GroupVariables:
