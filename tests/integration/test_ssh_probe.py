@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import shutil
 import socket
 import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,16 +19,13 @@ from provisioner.execution.first_contact import Deadlines
 from provisioner.execution.known_hosts import HostKey
 from provisioner.execution.ports import Contact, Trust
 from provisioner.execution.ssh import SshProbe
-from provisioner.lab.access import Access
-from provisioner.lab.engine import Engine, find_engine
-from provisioner.lab.machines import Lab, Machine, wait_for_sshd
+from provisioner.lab.machines import wait_for_sshd
 from provisioner.model.asset import Address, Asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECRET = "S3cret-of-the-test"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "provisioner" / "lab"
 
 
 def make_key(path: Path, kind: str = "ed25519", *, passphrase: str = "") -> Path:
@@ -335,37 +331,30 @@ def test_a_stopped_sshd_is_refused_in_time(sshd: Sshd, host: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    return find_engine(CACHE)
-
-
-@pytest.fixture(scope="module")
-def technician(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Iterator[tuple[Asset, Access, str]]:
+def machine(lab_machine: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A practice machine with accounts that sudo treats each in another way; all log in with the lab's key."""
-    access = Access(tmp_path_factory.mktemp("state"), "demo")
-    lab = Lab(engine, CACHE, prefix=f"probe{os.getpid()}")
-    try:
-        (running,) = lab.up((Machine("ws-01", free_port()),), access, say=print)
-        key = access.key.with_name("id_ed25519.pub").read_text().strip()
-        engine.call("exec", "--interactive", running.container, "sh", "-s", "--", key, given=ACCOUNTS)
-        address = Address(host="127.0.0.1", port=running.machine.port, user="technician")
-        yield Asset(client="demo", name="ws-01", groups=frozenset(), address=address), access, running.container
-    finally:
-        lab.down()
+    machine = lab_machine("probe-ws", state=tmp_path_factory.mktemp("state"))
+    machine.shell(ACCOUNTS)
+    return machine
+
+
+@pytest.fixture
+def probe(machine: Any) -> SshProbe:
+    return SshProbe(machine.access.known_hosts.parent, identity=machine.access.key)
 
 
 ACCOUNTS = """\
-set -eu
 for user in plain free notty only; do
   useradd --create-home --shell /bin/sh "$user"
   echo "$user:correct-$user" | chpasswd
   mkdir -p "/home/$user/.ssh"
-  echo "$1" > "/home/$user/.ssh/authorized_keys"
+  cp ~technician/.ssh/authorized_keys "/home/$user/.ssh/"
   chown -R "$user:" "/home/$user/.ssh"
 done
 cat > /etc/sudoers.d/probe <<'END'
 free ALL=(ALL) NOPASSWD: ALL
 notty ALL=(ALL) ALL
+Defaults timestamp_type=global
 Defaults:notty requiretty
 only ALL=(ALL) /usr/bin/id
 END
@@ -376,11 +365,11 @@ systemctl reload ssh
 """
 
 
-def at(asset: Asset, user: str, **secrets: str) -> Asset:
-    return replace(asset, address=replace(asset.address, user=user), secrets=secrets)
+def at(machine: Any, user: str, **secrets: str) -> Asset:
+    address = Address(host="127.0.0.1", port=machine.port, user=user)
+    return Asset(client="demo", name="ws-01", groups=frozenset(), address=address, secrets=secrets)
 
 
-@pytest.mark.lab
 @pytest.mark.parametrize(
     ("user", "password", "reason", "words"),
     [
@@ -394,13 +383,8 @@ def at(asset: Asset, user: str, **secrets: str) -> Asset:
         ("notty", "correct-notty", "privilege_refused", "wants a terminal"),
     ],
 )
-def test_sudo_is_really_tried(
-    user: str, password: str, reason: str, words: str, technician: tuple[Asset, Access, str]
-) -> None:
-    asset, access, _ = technician
-    probe = SshProbe(access.known_hosts.parent, identity=access.key)
-
-    contact = probe.reach(at(asset, user, become_password=password), accept=pytest.fail)
+def test_sudo_is_really_tried(user: str, password: str, reason: str, words: str, machine: Any, probe: SshProbe) -> None:
+    contact = probe.reach(at(machine, user, become_password=password), accept=pytest.fail)
 
     assert (contact.reason, contact.trust) == (reason, Trust.KNOWN)
     assert contact.reached
@@ -408,56 +392,40 @@ def test_sudo_is_really_tried(
     assert "Wrong-1" not in repr(contact)
 
 
-@pytest.mark.lab
-def test_a_wrong_sudo_password_is_tried_once(technician: tuple[Asset, Access, str], engine: Engine) -> None:
-    asset, access, container = technician
-    attempts = "authentication failure.*ruser=technician"
-    count = ("exec", container, "sh", "-c", f"journalctl --no-pager _COMM=sudo | grep -c '{attempts}' || true")
-    before = int(engine.call(*count))
+def test_a_wrong_sudo_password_is_tried_once(machine: Any, probe: SshProbe) -> None:
+    count = "journalctl --no-pager _COMM=sudo | grep -c 'authentication failure.*ruser=technician' || true"
+    before = int(machine.shell(count))
 
-    SshProbe(access.known_hosts.parent, identity=access.key).reach(
-        at(asset, "technician", become_password="Wrong-2"), accept=pytest.fail
-    )
+    probe.reach(at(machine, "technician", become_password="Wrong-2"), accept=pytest.fail)
 
-    assert int(engine.call(*count)) == before + 1
-    assert "Wrong-2" not in engine.call("exec", container, "journalctl", "--no-pager")
+    assert int(machine.shell(count)) == before + 1
+    assert "Wrong-2" not in machine.shell("journalctl --no-pager")
 
 
-@pytest.mark.lab
-def test_what_sudo_remembers_does_not_pass_for_a_right_password(technician: tuple[Asset, Access, str]) -> None:
-    asset, access, _ = technician
-    probe = SshProbe(access.known_hosts.parent, identity=access.key)
+def test_what_sudo_remembers_does_not_pass_for_a_right_password(machine: Any, probe: SshProbe) -> None:
+    session = subprocess.run(machine.ssh("sudo -S true"), input="technician\n", text=True, capture_output=True)
+    assert session.returncode == 0
+    remembered = subprocess.run(machine.ssh("sudo -n true"), stdin=subprocess.DEVNULL, capture_output=True)
+    assert remembered.returncode == 0, "control: sudo does remember"
 
-    right, wrong = (
-        probe.reach(at(asset, "technician", become_password=password), accept=pytest.fail).reason
-        for password in ("technician", "Wrong-3")
-    )
+    contact = probe.reach(at(machine, "technician", become_password="Wrong-3"), accept=pytest.fail)
 
-    assert (right, wrong) == ("", "privilege_refused")
+    assert contact.reason == "privilege_refused"
 
 
-@pytest.mark.lab
 @pytest.mark.parametrize(("password", "reason"), [("correct-only", "privilege_refused"), ("wrong", "login_refused")])
-def test_a_password_login_through_pam(password: str, reason: str, technician: tuple[Asset, Access, str]) -> None:
-    asset, access, _ = technician
-    identity = access.state / "no-key"
+def test_a_password_login_through_pam(password: str, reason: str, machine: Any) -> None:
+    probe = SshProbe(machine.access.known_hosts.parent, identity=machine.access.state / "no-key")
 
-    contact = SshProbe(access.known_hosts.parent, identity=identity).reach(
-        at(asset, "only", password=password), accept=pytest.fail
-    )
-
-    assert contact.reason == reason
+    assert probe.reach(at(machine, "only", password=password), accept=pytest.fail).reason == reason
 
 
-@pytest.mark.lab
-def test_a_machine_without_python_says_so(technician: tuple[Asset, Access, str], engine: Engine) -> None:
-    asset, access, container = technician
-    probe = SshProbe(access.known_hosts.parent, identity=access.key)
-    engine.call("exec", container, "mv", "/usr/bin/python3", "/usr/bin/python3.away")
+def test_a_machine_without_python_says_so(machine: Any, probe: SshProbe) -> None:
+    machine.shell("mv /usr/bin/python3 /usr/bin/python3.away")
     try:
-        contact = probe.reach(at(asset, "free"), accept=pytest.fail)
+        contact = probe.reach(at(machine, "free"), accept=pytest.fail)
     finally:
-        engine.call("exec", container, "mv", "/usr/bin/python3.away", "/usr/bin/python3")
+        machine.shell("mv /usr/bin/python3.away /usr/bin/python3")
 
     assert contact.reason == "no_python"
     assert contact.reached

@@ -113,6 +113,8 @@ class SshProbe:
             if not pin or session.key.fingerprint == pin:
                 return session
             session.close()
+            if session.key.kind in {key.kind for key in others}:  # it does not keep to the types asked for
+                raise _changed(others[0], asset, expected=pin, path=None)
             others.append(session.key)
 
 

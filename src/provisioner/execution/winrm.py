@@ -181,7 +181,6 @@ def _protocol(asset: Asset, authorities: Path, *, password: str) -> tuple[Protoc
     )
     session, adapter = protocol.transport.build_session(), _Adapter()
     session.trust_env = False
-    session.proxies = {}
     session.max_redirects = 0
     session.adapters.clear()
     session.mount("https://", adapter)

@@ -43,9 +43,12 @@ def test_the_callers_ansible_settings_do_not_matter(
     (tmp_path / "ansible.cfg").write_text("[defaults]\nvault_password_file = /nowhere\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "/nowhere")
+    monkeypatch.setenv("ANSIBLE_LOG_PATH", str(tmp_path / "log"))
+    monkeypatch.setenv("ANSIBLE_DEBUG", "1")
     monkeypatch.setenv("ANSIBLE_CONFIG", str(tmp_path / "ansible.cfg"))
 
     assert vault.decrypt(Path("vault.yml"), encrypted, password_file=password_file) == PLAIN
+    assert not (tmp_path / "log").exists()
 
 
 @pytest.mark.parametrize("damage", ["another password", "cut short"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.execution.first_contact import Deadlines
-from provisioner.execution.winrm import HTTP_PORTS, WinrmProbe
+from provisioner.execution.winrm import HTTP_PORTS, WinrmProbe, _protocol
 from provisioner.model.asset import Address, Asset, Transport
 
 if TYPE_CHECKING:
@@ -116,3 +116,16 @@ def test_a_peer_that_is_no_tls_server_is_bad_news_in_time(
     assert took < 3
     assert SECRET.encode() not in b"".join(received)
     assert b"Authorization" not in b"".join(received)
+
+
+def test_the_session_takes_nothing_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://192.0.2.1:3128")
+
+    protocol, adapter = _protocol(asset(5986), tmp_path, password=SECRET)
+
+    with contextlib.closing(adapter):
+        session = protocol.transport.session
+        assert session.trust_env is False
+        assert "https" not in session.proxies
+        assert list(session.adapters) == ["https://"]
+        assert session.verify == str(tmp_path)
