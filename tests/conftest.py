@@ -24,7 +24,7 @@ USER = PASSWORD = "technician"
 
 @dataclass(frozen=True)
 class LabMachine:
-    """A machine that answers, and all a test needs to reach it: log in as USER with `access.key`, sudo with PASSWORD."""
+    """A machine that answers, and how to reach it: log in as USER with `access.key`, sudo with PASSWORD."""
 
     running: Running
     access: Access
@@ -66,7 +66,7 @@ def lab_engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def lab_machine(lab_engine: Engine) -> Iterator[Callable[..., LabMachine]]:
-    """Return `machine(name, state=..., client="demo", release="bookworm")`: a running machine, its key known in `state`.
+    """Return `machine(name, state=..., client="demo", release="bookworm")`: it runs, and `state` knows its key.
 
     A name asked for again is the same machine, whatever the test (give a name of its own to a machine you change); each
     state folder gets its own key pair and known hosts.

@@ -96,14 +96,18 @@ class Lab:
         return tuple(sorted(found, key=lambda one: one.machine.name))
 
     def down(self, *, images: bool = False) -> tuple[str, ...]:
-        """Remove the machines of this prefix, and with `images` what they were made from; return the names removed."""
+        """Remove the machines of this prefix, and with `images` what they were made from; return the names removed.
+
+        Raises ExecutionError when machines of another prefix still use an image.
+        """
         names = tuple(one.machine.name for one in self.status())
         if names:
             self.engine.call("rm", "--force", "--time", "1", *(self._container(name) for name in names))
         if images:
-            listed = self.engine.call("images", "--quiet", "--no-trunc", REPOSITORY).split()
+            whole = ("--format", "{{.Repository}}:{{.Tag}}", REPOSITORY)
+            listed = self.engine.call("images", *whole).split()
             if listed:
-                self.engine.call("rmi", "--force", *set(listed))
+                self.engine.call("rmi", *listed)
             for tree in self.cache.glob("*.tar"):
                 tree.unlink()
         return names
