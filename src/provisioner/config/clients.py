@@ -95,7 +95,7 @@ def find_host(root: Path, host: str, *, client: str | None, decrypt: Decrypt | N
 
 
 def _identity(read: ReadContract, folder: Path) -> Iterator[Problem]:
-    name = folder.resolve().name
+    name = folder.absolute().name
     for version, document in read.versions[:1]:
         if version.contract.client.id != name:
             message = f"the client {version.contract.client.id} needs a folder of that name, and this one is {name}"

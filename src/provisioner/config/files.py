@@ -11,7 +11,7 @@ from provisioner.errors import ConfigurationError, Problem
 
 def label(path: Path, *, folder: Path) -> str:
     """Given a path in a client's folder, return how messages name it, such as `acme/contract.yml`, on one line."""
-    name = str(Path(folder.resolve().name) / path.absolute().relative_to(folder.absolute()))
+    name = str(Path(folder.absolute().name) / path.absolute().relative_to(folder.absolute()))
     return name if name.isprintable() else ascii(name)[1:-1]
 
 

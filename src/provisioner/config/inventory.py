@@ -47,7 +47,7 @@ class _Source:
 
     @property
     def client(self) -> str:
-        return self.folder.resolve().name
+        return self.folder.absolute().name
 
     def document(self, path: Path, bounds: Bounds) -> Document:
         data = read_regular(path, folder=self.folder, limit=bounds.size)

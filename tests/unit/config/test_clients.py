@@ -99,3 +99,10 @@ def test_the_tutorials_client_loads_without_a_warning() -> None:
         if asset.groups & set(loaded.contract.versions[0].contract.assets)
     }
     assert covered == {"ws-01", "ws-02", "srv-01"}
+
+
+def test_a_client_folder_that_is_a_link_goes_by_the_links_name(folder: Path, roles: RoleInputs, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    real = folder.rename(tmp_path / "elsewhere" / "2026")
+    folder.symlink_to(real)
+    assert load_client(folder, roles=roles, decrypt=None).inventory.client == "acme"
