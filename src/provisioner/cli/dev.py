@@ -27,7 +27,7 @@ STATIC: tuple[tuple[str, ...], ...] = (
     ("ansible-lint", "--offline"),
 )
 QUICK = ("pytest", "tests/unit", "tests/golden", "tests/architecture")
-TESTS = ("pytest", "-m", "not molecule", "--cov", "--cov-report=term:skip-covered", "--durations=10")
+TESTS = ("pytest", "-m", "not molecule and not long", "--cov", "--cov-report=term:skip-covered", "--durations=10")
 MOLECULE = ("pytest", "-m", "molecule", "--durations=10", "tests/molecule")
 LONG = ("pytest", "-m", "molecule or long", "--durations=10", "tests/molecule", "tests/campaigns")
 
