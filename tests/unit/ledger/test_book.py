@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,7 +9,13 @@ import pytest
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import merkle, published
-from provisioner.ledger.checkpoint import parse_checkpoint, parse_verifier_key, verify_checkpoint
+from provisioner.ledger.checkpoint import (
+    Signer,
+    parse_checkpoint,
+    parse_verifier_key,
+    sign_checkpoint,
+    verify_checkpoint,
+)
 from provisioner.ledger.entry import Draft, make_entry
 from provisioner.ledger.store import Transaction
 
@@ -218,8 +225,8 @@ def forge(desk: Desk, *, with_note: bool) -> None:
             leaves = database.execute('SELECT leaf FROM entries ORDER BY "index"').fetchall()
             frontier, _ = merkle.extend(merkle.Frontier(), [merkle.leaf_hash(row[0]) for row in leaves])
             signer = parse_checkpoint(note)
-            text = f"{signer.origin}\n{frontier.size}\n"
-            database.execute("UPDATE pending SET note = ?", (text + note.split("\n", 2)[2],))
+            text = f"{signer.origin}\n{frontier.size}\n{base64.b64encode(frontier.root).decode()}\n"
+            database.execute("UPDATE pending SET note = ?", (text + "\n" + note.partition("\n\n")[2],))
 
 
 @pytest.mark.parametrize("with_note", [False, True])
@@ -296,5 +303,9 @@ def test_a_checkpoint_of_another_key_is_no_ground_to_build_on(desk: Desk) -> Non
     for name in ("acme", "demo"):
         shutil.copy(desk.state / "checkpoints/acme/latest", desk.state / f"checkpoints/{name}/copy")
     (desk.state / "checkpoints/demo/copy").replace(desk.state / "checkpoints/demo/latest")
+    with desk.open() as book, pytest.raises(LedgerError, match="was not signed by the key of provisioner/demo"):
+        book.append([desk.draft("two")])
+    forged = sign_checkpoint(2, bytes(32), signer=Signer.generate("provisioner/demo"))
+    published.publish(desk.state / "checkpoints/demo", forged, at=desk.at)
     with desk.open() as book, pytest.raises(LedgerError, match="was not signed by the key of provisioner/demo"):
         book.append([desk.draft("two")])

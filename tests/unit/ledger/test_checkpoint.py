@@ -76,6 +76,14 @@ def test_lines_of_unknown_keys_are_ignored_and_a_bad_line_of_ours_spoils_the_not
     assert not cp.verify_checkpoint(spoiled, SIGNER.verifier)
 
 
+def test_a_bad_line_under_our_name_and_another_id_is_another_key_s() -> None:
+    signed = cp.sign_checkpoint(7, ROOT, signer=SIGNER)
+    blob = base64.b64encode(b"xxxx" + bytes(64)).decode()
+    other = f"— provisioner/demo {blob}\n"
+    assert cp.verify_checkpoint(cp.parse_checkpoint(signed.note + other), SIGNER.verifier)
+    assert not cp.verify_checkpoint(cp.parse_checkpoint(signed.note.rpartition("—")[0] + other), SIGNER.verifier)
+
+
 def test_extension_lines_are_accepted_when_reading() -> None:
     extended = SIGNER.sign(f"provisioner/demo\n7\n{base64.b64encode(ROOT).decode()}\nan extension\n")
     assert cp.verify_checkpoint(cp.parse_checkpoint(extended), SIGNER.verifier)
@@ -99,6 +107,7 @@ GOOD = cp.sign_checkpoint(7, ROOT, signer=SIGNER).note
         GOOD.replace("\n7\n", "\n\r7\n"),
         GOOD.replace("\n7\n", "\n" + "9" * 30 + "\n"),
         GOOD.replace("AAECAw", "AAECA"),
+        GOOD.replace("Hh8=", "Hh9="),
         GOOD.replace("provisioner/demo\n7", "\n7"),
         GOOD.replace("— provisioner/demo", "— provisioner+demo"),
         GOOD.replace("provisioner/demo\n", "provisioner/demo\n" * 2, 1),

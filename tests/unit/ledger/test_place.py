@@ -9,11 +9,11 @@ from provisioner.errors import LedgerError
 from provisioner.ledger import place
 
 MOUNTS = """\
-22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 30 22 0:40 / /srv rw - nfs4 files:/srv rw
 31 30 8:2 / /srv/local rw - xfs /dev/vdb rw
 32 22 0:41 / /mnt/my\\040share rw - cifs //files/share rw
 33 22 0:42 / /home/op/remote rw - fuse.sshfs op@host:/ rw
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 """
 
 

@@ -255,6 +255,14 @@ def test_entries_appended_by_others_are_unanchored_and_garbage_is_tampered(signe
     assert (report(signed).status, report(signed).first_bad) == (Status.TAMPERED, 14)
 
 
+@pytest.mark.parametrize(("index", "inside", "first_bad"), [(14, 14, 13), (13, 5, 13), (13, 14, 13), (14, 13, 13)])
+def test_rows_above_the_checkpoint_must_be_a_log_too(signed: Desk, index: int, inside: int, first_bad: int) -> None:
+    with signed.attack() as database:
+        entry = make_entry(inside, signed.draft("x"))
+        database.execute("INSERT INTO entries VALUES (?, ?, ?)", (LOG, index, entry.leaf))
+    assert (report(signed).status, report(signed).first_bad) == (Status.TAMPERED, first_bad)
+
+
 def test_a_damaged_file_is_never_ok(signed: Desk) -> None:
     with signed.attack() as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
