@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in one file: `file:line:col: path: message`; line and col count from 1, 0 means the whole file."""
+    """One thing wrong in one file: `file:line:col: path: message`; line and col count from 1, 0 is the whole file."""
 
     file: str
     line: int

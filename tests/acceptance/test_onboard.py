@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from contextlib import contextmanager
@@ -73,7 +74,9 @@ def test_the_record_is_what_was_said(desk: Desk, first: tuple[int, dict[str, Any
     assert code == 0
     assert [opened["index"], closed["index"]] == told["entries"]
     assert opened["body"]["plan_digest"] == told["plan_digest"]
-    assert set(opened["body"]["content"]) == {"ansible", "commit", "playbook", "playbook_digest", "roles"}
+    content = opened["body"]["content"]
+    assert set(content) == {"ansible", "collections", "commit", "playbook", "playbook_digest", "roles"}
+    assert re.fullmatch(r"[0-9.]+ [0-9a-f]{64}", content["collections"]["community.general"])
     assert closed["body"]["outcome"] == "changed"
     checks = closed["body"]["assets"][0]["checks"]
     assert len(checks) == len(told["assets"][0]["checks"])

@@ -118,6 +118,9 @@ def test_an_unknown_host_is_a_usage_error_and_leaves_no_entry(new_desk: Callable
     assert done.returncode == 2
     assert "no machine is called 'kiosk-1' in demo; did you mean kiosk-01?" in done.stderr
     assert desk.kinds() == []
+    code, told = desk.ask("onboard", "--host", "kiosk-1", "--client", "demo")
+    assert (code, told["exit_code"]) == (2, 2)
+    assert "did you mean kiosk-01?" in told["error"]
 
 
 @pytest.mark.parametrize("words", [("onboard",), ("onboard", "--host="), ("contract.show",), ("audit.verify",)])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from provisioner.errors import ProvisionerError, UsageError
+from provisioner.errors import ConfigurationError, ProvisionerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +79,9 @@ def _guarded(body: Callable[..., int], context: Context, *args: object, **kwargs
         say_error(str(error))
         if error.hint:
             say(f"next: {error.hint}")
+        if kwargs.get("json"):
+            problems = [vars(problem) for problem in error.problems] if isinstance(error, ConfigurationError) else []
+            print_json({"error": str(error), "next": error.hint, "exit_code": error.exit_code, "problems": problems})
         return error.exit_code
     except KeyboardInterrupt:
         say_error("interrupted")

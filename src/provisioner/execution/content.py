@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ExecutionError
@@ -13,10 +16,12 @@ from provisioner.model.plan import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 NOT_EXECUTED = frozenset({"molecule", "__pycache__", "README.md"})
 """Names inside a role that never reach a machine: they do not count for its digest."""
+
+CALLED = re.compile(r"^\s*(?:- )?([a-z_]+\.[a-z_]+)\.[a-z_]+:", re.MULTILINE)
+"""A module called by its full name at the beginning of a line."""
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -57,7 +62,28 @@ def read_content(root: Path, playbook: str, roles: Sequence[str]) -> Content:
         roles={name: digest_role(root / "roles" / name) for name in roles},
         ansible=metadata.version("ansible-core"),
         commit=commit_of(root),
+        collections=read_collections([root / "roles" / name for name in roles]),
     )
+
+
+def read_collections(roles: Sequence[Path]) -> dict[str, str]:
+    """Given the folders of roles, return `VERSION DIGEST` of each collection whose modules they call, by name.
+
+    The digest is the SHA-256, hex, of the collection's FILES.json, which has the digest of each of its files. Raises
+    ExecutionError for a collection that the package `ansible` does not bring.
+    """
+    texts = (path.read_text(encoding="utf-8") for role in roles for path in role.glob("*/*.yml"))
+    names = {found for text in texts for found in CALLED.findall(text)} - {"ansible.builtin", "ansible.legacy"}
+    return {name: _collection(name) for name in sorted(names)}
+
+
+def _collection(name: str) -> str:
+    folder = Path(str(metadata.distribution("ansible").locate_file("ansible_collections"))) / name.replace(".", "/")
+    try:
+        manifest = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
+        return f"{manifest['collection_info']['version']} {digest_file(folder / 'FILES.json')}"
+    except FileNotFoundError:
+        raise ExecutionError(f"a role calls the collection {name}, which is not installed") from None
 
 
 def copy_content(root: Path, content: Content, project: Path) -> Path:

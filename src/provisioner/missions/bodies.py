@@ -66,6 +66,7 @@ def intent_body(intervention: str, request: Request, *, clause: str) -> Body:
             "playbook": content.playbook,
             "playbook_digest": content.playbook_digest,
             "roles": dict(content.roles),
+            "collections": dict(content.collections),
             "ansible": content.ansible,
             "commit": content.commit,
         },

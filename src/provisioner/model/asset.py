@@ -19,7 +19,7 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where a machine listens and as whom we log in; `host_key` is OpenSSH's `SHA256:…` form, or empty when not pinned."""
+    """Where a machine listens, as whom we log in, and its pinned key in OpenSSH's `SHA256:…` form, or empty."""
 
     host: str
     port: int

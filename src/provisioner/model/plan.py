@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What would be executed: the playbook, SHA-256 digests of it and of each role, the ansible-core version, the git commit."""
+    """What would be executed: the playbook and each role with their SHA-256 digests, in hex, and what they run on.
+
+    `collections` are those the roles call, each `VERSION DIGEST` with the digest of its list of files; `ansible` is the
+    version of ansible-core, `commit` the checkout's.
+    """
 
     playbook: str
     playbook_digest: str
     roles: Mapping[str, str]
     ansible: str
     commit: str
+    collections: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

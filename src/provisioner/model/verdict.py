@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why something is refused: a stable code, the clause of the contract it rests on (a path such as `assets`), a sentence."""
+    """Why something is refused: a stable code, the clause it rests on (a path in the contract), a sentence."""
 
     code: str
     clause: str
