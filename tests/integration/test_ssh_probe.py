@@ -335,6 +335,7 @@ def machine(lab_machine: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A practice machine with accounts that sudo treats each in another way; all log in with the lab's key."""
     machine = lab_machine("probe-ws", state=tmp_path_factory.mktemp("state"))
     machine.shell(ACCOUNTS)
+    wait_for_sshd(machine.port)
     return machine
 
 
@@ -361,7 +362,7 @@ END
 mkdir -p /etc/ssh/sshd_config.d
 echo 'Match User only
 PasswordAuthentication yes' > /etc/ssh/sshd_config.d/probe.conf
-systemctl reload ssh
+systemctl restart ssh
 """
 
 

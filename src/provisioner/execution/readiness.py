@@ -34,14 +34,14 @@ _AS_USER = (
 # What sudo says (in C, so in English), and what it means. The first that fits decides.
 _REFUSALS = (
     (r"incorrect password|sorry, try again|authentication failed", "sudo refuses the password",
-     "correct become_password in the client's vault file"),
+     "correct ansible_become_password in the client's vault file"),
     (r"not in the sudoers file|not allowed to (run|execute)|may not run sudo", "sudo does not let {user} become root",
      "add {user} to the sudo group"),
     (r"must have a tty|terminal is required", "sudo wants a terminal", "remove requiretty from its sudoers"),
     (r"account validation failure|account or password is expired|password has expired|account is locked",
      "sudo says that the account of {user} is locked or its password expired", "unlock it on the machine"),
     (r"a password is required|no password was provided", "sudo wants a password and none is given",
-     "put become_password into the client's vault file"),
+     "put ansible_become_password into the client's vault file"),
 )  # fmt: skip
 
 

@@ -177,7 +177,7 @@ class _Session:
         if not self._transport.is_authenticated():
             attempts = "; ".join(filter(None, (", ".join(tried) or "no key, no password", broken)))
             text = f"{where(self._asset)} refused the login of {self._asset.address.user} ({attempts}); "
-            hint = "put the technician's public key into its authorized_keys, or password into the client's vault file"
+            hint = "put the technician's public key into its authorized_keys, or ansible_password into the vault file"
             raise BadNews("login_refused", text + hint)
 
     def run(self, command: str, *, given: str, until: str) -> str:
