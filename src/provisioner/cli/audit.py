@@ -164,5 +164,7 @@ def verify(
         return report.exit_code
     for finding in (*report.findings, *(f"warning: {text}" for text in report.warnings)):
         print(finding)
+    if report.first_bad is not None:
+        print(f"first bad entry: {report.first_bad}")
     print(f"{report.status}: {report.size} entries of {name}; {report.compared_with}")
     return report.exit_code
