@@ -37,6 +37,9 @@ CALLBACK_ENVIRONMENT = (
 )
 """What the runner's own callback needs to leave its events."""
 
+SPOKEN = ("verbose", "warning", "error", "playbook_on_no_hosts_matched")
+"""Records without a machine: in one of them Ansible says why it could not run a playbook."""
+
 STATUS: Mapping[str, RunStatus] = {
     "successful": RunStatus.FINISHED,
     "failed": RunStatus.FINISHED,
@@ -77,14 +80,19 @@ class _Watch:
         try:
             if record.get("event") == "playbook_on_stats":
                 self.stats = record
-            elif record.get("event") == "verbose" and record.get("stdout"):
-                self.last_words = translate.clean(record["stdout"], self.secrets)
-            elif (event := translate.translate(record, self.secrets)) is not None:
+            elif record.get("event") in SPOKEN:
+                self.hear(translate.clean(record.get("stdout") or "", self.secrets))
+            if (event := translate.translate(record, self.secrets)) is not None:
                 self.on_event(event)
         except BaseException as error:
             self.error = self.error or error
             self.stopped = True
         return True
+
+    def hear(self, words: str) -> None:
+        """Keep what Ansible said last; once that is an error, the lines after it only tell where."""
+        if words and not self.last_words.startswith("[ERROR]"):
+            self.last_words = words
 
     def should_stop(self) -> bool:
         return self.stopped
@@ -170,13 +178,10 @@ class AnsibleExecutor:
             cancel_callback=watch.should_stop,
             quiet=True,
             suppress_env_files=True,
-            settings={
-                "pexpect_timeout": 0.2,
-                "job_timeout": self.limits.run,
-                "idle_timeout": self.limits.silence,
-                "suppress_ansible_output": True,
-            },
         )
+        # The runner drops the settings it is given when there is no file of them: they are set where it looks.
+        runner.config.pexpect_timeout = 0.2
+        runner.config.job_timeout, runner.config.idle_timeout = self.limits.run, self.limits.silence
         runner.config.env = _environment(runner.config.env, workspace)
         command = [_program("ansible-playbook"), *runner.config.command[1:]]
         runner.config.command = contained(command, alive=workspace.alive, privileged=is_privileged())
