@@ -1,7 +1,7 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
 """Readers for peripherals: CUPS queues, the default printer, test jobs. Standard library only.
 
-The role asks `lpstat -v` and `lpstat -l -p`; here the readers ask for the options of a queue, its driver file and its jobs.
+The role asks `lpstat -v` and `lpstat -l -p`; these readers ask for the options of a queue, its driver file, its jobs.
 """
 
 from __future__ import annotations
