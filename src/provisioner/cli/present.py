@@ -112,6 +112,7 @@ def show_intervention(intervention: Intervention) -> None:
     for result in intervention.assets:
         _show_asset(result)
     if intervention.outcome is Outcome.REFUSED:
+        print(f"intervention {intervention.id}")
         print(f"refused under contract {intervention.contract}:")
         for reason in intervention.reasons:
             print(f"  {reason.clause}: {reason.text}")
@@ -127,7 +128,8 @@ def _show_asset(result: AssetResult) -> None:
         table(f"{result.name}: acceptance", ("check", "asked", "found", "result"), rows)
     print(f"{result.name}: {result.outcome}, {result.ok} tasks ok, {result.changed} changed")
     if result.failed_task:
-        print(f"  failed task: {result.failed_task}")
+        label = "last task seen" if result.outcome in (Outcome.INTERRUPTED, Outcome.UNKNOWN) else "failed task"
+        print(f"  {label}: {result.failed_task}")
     if result.reason:
         print(f"  {result.reason.code}: {result.reason.text}")
 

@@ -164,6 +164,7 @@ def render_config(workspace: Workspace, known_hosts: Path, limits: Limits) -> st
     Pipelining stays off on purpose: with a terminal on the machine's side sshd hangs up what a dead controller left.
     """
     ssh = [
+        "-F none",
         "-o ControlMaster=auto -o ControlPersist=60s",
         f"-o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes",
         f"-o UpdateHostKeys=no -o ConnectTimeout={limits.connect}",

@@ -80,7 +80,10 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class AssetResult:
-    """What one machine ended as: counts of tasks, the first failed task, the acceptance table."""
+    """What one machine ended as: counts of tasks, the acceptance table, the first failed task.
+
+    When the run was stopped and no task had failed, `failed_task` is the last one seen.
+    """
 
     name: str
     outcome: Outcome
