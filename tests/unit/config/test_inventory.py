@@ -41,7 +41,7 @@ FILES = {
     "group_vars/site.yml": "workplace_printers: [file site, two]\n",
     "group_vars/b_floor/main.yml": "workplace_lamp: {watts: 4}\n",
     "group_vars/b_floor/more.yml": "workplace_lamp: {watts: 5, colour: warm}\n",
-    "host_vars/ws-02.yml": "workplace_screens: 4\n",
+    "host_vars/ws-02.yml": "workplace_screens: 4\nworkplace_label: file ws-02\n",
 }
 
 
