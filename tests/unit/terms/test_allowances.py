@@ -127,6 +127,12 @@ def test_the_oldest_is_drawn_first() -> None:
     assert left(terms, date(2026, 3, 1), *february) == 3
 
 
+def test_a_repeat_draws_nothing_on_its_own_day() -> None:
+    terms = contract(rollover=True, expires="10d")
+    twice = [use("a", date(2026, 2, 20)), use("a", date(2026, 2, 5))]
+    assert left(terms, date(2026, 2, 28), *twice) == 2, "it was paid for on the fifth, with one of January's"
+
+
 def test_more_use_than_was_granted_leaves_nothing_and_owes_nothing() -> None:
     many = [use(name, date(2026, 2, 5)) for name in "abcde"]
     assert left(contract(rollover=True, count=2), date(2026, 2, 28), *many) == 0
