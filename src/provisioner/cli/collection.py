@@ -20,5 +20,5 @@ namespace = Collection(
     _group("contract", contract.check, contract.show, contract.schema),
     _group("audit", audit.log, audit.show, audit.verify),
     _group("lab", lab.up, lab.down, lab.status),
-    _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign),
+    _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign, dev.generate),
 )

@@ -69,6 +69,18 @@ def full(_context: Context, json: bool = False) -> int:
     return _run((LONG,), json=json, environment={"PROVISIONER_CAMPAIGN": "full"}) or first
 
 
+@command(help={"json": JSON_HELP})
+def generate(_context: Context, json: bool = False) -> int:
+    """Write what is generated: schemas, reference pages, the variable tables of roles. Example: invoke dev.generate"""
+    from provisioner.cli import wiring
+
+    wiring.write_generated()
+    scripts = [
+        str(path) for path in sorted(Path("tests/architecture").glob("test_*.py")) if "__main__" in path.read_text()
+    ]
+    return _run([("python", script) for script in scripts], json=json)
+
+
 @command(
     help={
         "role": "the role (default: the shared scenarios)",

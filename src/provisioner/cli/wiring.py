@@ -230,3 +230,10 @@ def diagnose() -> tuple[Finding, ...]:
     settings = load_settings(os.environ, checkout=CHECKOUT, login=_login())
     around = Surroundings(settings.state, cache_folder(os.environ), os.environ, now())
     return checks(around, {"host key checking": lambda: refuse_weak_environment(os.environ)})
+
+
+def write_generated() -> None:
+    """Write the schemas and the reference page of the contract into the checkout."""
+    from provisioner.config.reference import write_generated
+
+    write_generated(CHECKOUT, roles=load_role_inputs(CHECKOUT / "roles"))
