@@ -38,6 +38,12 @@ def _row(row: Row) -> dict[str, object]:
     return {**vars(row), "at": instant(row.at), "hosts": list(row.hosts)}
 
 
+def _cells(row: Row) -> tuple[str, ...]:
+    outcome = row.outcome + (" (simulated)" if row.simulated else "")
+    hosts, person = ", ".join(row.hosts), row.person or row.operator
+    return (str(row.index), str(_row(row)["at"]), row.kind, hosts, outcome, person, row.intervention)
+
+
 @command(
     help={
         "client": CLIENT,
@@ -77,18 +83,7 @@ def log(
     if json:
         print_json({"client": name, "entries": [_row(row) for row in rows]})
     elif rows:
-        lines = [
-            (
-                str(row.index),
-                str(_row(row)["at"]),
-                row.kind,
-                ", ".join(row.hosts),
-                row.outcome + (" (simulated)" if row.simulated else ""),
-                row.person or row.operator,
-                row.intervention,
-            )
-            for row in rows
-        ]
+        lines = [_cells(row) for row in rows]
         table("", ("entry", "at", "kind", "hosts", "outcome", "operator", "intervention"), lines)
     else:
         say(f"no entry of {name} is of that kind")
