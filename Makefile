@@ -16,7 +16,10 @@ demo: ready
 	@$(INVOKE) lab.up
 	@$(INVOKE) onboard --host ws-01 --client demo
 	@$(INVOKE) audit.verify --client demo
+	@echo 'The record: $(INVOKE) audit.log --client demo; its files: var/ledger.db and var/checkpoints/demo'
 
+# The tests start an sshd of their own.
+test: PROGRAMS += openssh-server:sshd
 test: ready
 	@$(INVOKE) dev.test
 
@@ -41,6 +44,6 @@ system:
 .venv/ready: requirements.lock pyproject.toml | system
 	@echo 'Installing into .venv what requirements.lock names'
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements.lock
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -1,4 +1,4 @@
-"""Molecule, by pytest: each role's `default` scenario and the shared `alternative` in `make test`, the rest in dev.full.
+"""Molecule, by pytest: each role's `default` and the shared `alternative` in `make test`, the rest in dev.full.
 
 Each runs create, check mode on the fresh machine, converge, idempotence, verify, destroy.
 """

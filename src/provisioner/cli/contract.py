@@ -41,11 +41,13 @@ def show(_context: Context, client: str = "", json: bool = False) -> int:
     Example: invoke contract.show --client demo
     """
     from provisioner.cli import wiring
+    from provisioner.missions.standing import standing
     from provisioner.reporting.contracts import contract_document, lines_of
 
     name = required("client", client, "invoke contract.show --client demo")
-    loaded, contract, standing = wiring.standing(wiring.site(), name)
-    document = contract_document(contract, standing, digest=loaded.digest)
+    found = wiring.configuration(wiring.site(), name)
+    contract, today = standing(found.contract, found.inventory, wiring.now())
+    document = contract_document(contract, today, digest=found.contract.digest)
     if json:
         print_json(document)
     else:

@@ -9,43 +9,16 @@ from provisioner.cli.command import JSON_HELP, command, print_json, say
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from provisioner.lab.machines import Lab, Machine
-
 CLIENT = "the client whose machines at 127.0.0.1 are to be practice machines (default: demo)"
-
-
-def _lab(client: str, image: str) -> Lab:
-    import os
-
-    from provisioner.lab.engine import cache_folder, find_engine
-    from provisioner.lab.machines import Lab
-
-    cache = cache_folder(os.environ)
-    return Lab(engine=find_engine(cache), cache=cache, prefix=client, image=image)
-
-
-def _machines(client: str) -> tuple[Machine, ...]:
-    from provisioner.cli import wiring
-    from provisioner.errors import UsageError
-    from provisioner.lab.machines import Machine
-
-    assets = wiring.configuration(wiring.site(), client).inventory.assets
-    found = tuple(Machine(a.name, a.address.port) for a in assets if a.address.host == "127.0.0.1")
-    if not found:
-        raise UsageError(
-            f"no machine of client {client} is at 127.0.0.1", hint="the lab serves loopback addresses only"
-        )
-    return found
 
 
 @command(help={"client": CLIENT, "image": "an image that is there already, instead of building one", "json": JSON_HELP})
 def up(_context: Context, client: str = "demo", image: str = "", json: bool = False) -> int:
     """Make the practice machines run, and their host keys known. Example: invoke lab.up"""
     from provisioner.cli import wiring
-    from provisioner.lab.access import Access
 
-    access = Access(wiring.site().settings.state, client)
-    running = _lab(client, image).up(_machines(client), access, say=say)
+    practice = wiring.practice(wiring.site(), client, image=image)
+    running = practice.lab.up(practice.machines, practice.access, say=say)
     rows = [{"name": one.machine.name, "port": one.machine.port, "container": one.container} for one in running]
     if json:
         print_json({"machines": rows})
@@ -58,7 +31,9 @@ def up(_context: Context, client: str = "demo", image: str = "", json: bool = Fa
 @command(help={"client": CLIENT, "images": "remove the images as well", "json": JSON_HELP})
 def down(_context: Context, client: str = "demo", images: bool = False, json: bool = False) -> int:
     """Remove the practice machines. Example: invoke lab.down"""
-    removed = _lab(client, "").down(images=images)
+    from provisioner.cli import wiring
+
+    removed = wiring.lab(client).down(images=images)
     if json:
         print_json({"removed": list(removed)})
     else:
@@ -69,9 +44,10 @@ def down(_context: Context, client: str = "demo", images: bool = False, json: bo
 @command(help={"client": CLIENT, "json": JSON_HELP})
 def status(_context: Context, client: str = "demo", json: bool = False) -> int:
     """List the practice machines and their state. Example: invoke lab.status"""
+    from provisioner.cli import wiring
     from provisioner.cli.present import table
 
-    found = _lab(client, "").status()
+    found = wiring.lab(client).status()
     rows = [(one.machine.name, str(one.machine.port), one.machine.release, one.state) for one in found]
     if json:
         keys = ("name", "port", "release", "state")

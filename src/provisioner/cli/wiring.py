@@ -20,9 +20,6 @@ from provisioner.config.role_inputs import load_role_inputs
 from provisioner.config.settings import load_settings
 from provisioner.errors import ConfigurationError, UsageError
 from provisioner.missions.services import Services
-from provisioner.reporting.contracts import Standing
-from provisioner.terms.days import day_of
-from provisioner.terms.term import last_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +27,13 @@ if TYPE_CHECKING:
     from provisioner.config.clients import ClientConfiguration
     from provisioner.config.settings import Settings
     from provisioner.errors import Problem
+    from provisioner.lab.access import Access
     from provisioner.lab.doctor import Finding
+    from provisioner.lab.machines import Lab, Machine
     from provisioner.ledger.book import Book
     from provisioner.missions.services import Progress
     from provisioner.model.asset import Asset
-    from provisioner.model.contract import Contract, LoadedContract
+    from provisioner.model.contract import LoadedContract
     from provisioner.model.plan import Content
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -195,25 +194,6 @@ def check_clients(where: Site, client: str | None) -> Checked:
     return Checked(tuple(folder.name for folder in folders), tuple(problems), tuple(warnings))
 
 
-def standing(where: Site, client: str) -> tuple[LoadedContract, Contract, Standing]:
-    """Load a client's contract and say what today makes of it."""
-    found = configuration(where, client)
-    first = found.contract.versions[0]
-    day = day_of(now(), found.contract.as_of(first.effective).timezone)
-    contract = found.contract.as_of(day)
-    end = last_day(contract)
-    names = [asset.name for asset in found.inventory.assets]
-    covered = [asset.name for asset in found.inventory.assets if asset.groups.intersection(contract.assets)]
-    today = Standing(
-        day=day,
-        in_force=contract.starts <= day and (end is None or day <= end),
-        last_day=end,
-        covered=tuple(covered),
-        uncovered=tuple(name for name in names if name not in covered),
-    )
-    return found.contract, contract, today
-
-
 def schema(*, inventory: bool) -> object:
     """The JSON Schema of contract.yml or of hosts.yml."""
     from provisioner.config.schema import contract_schema, inventory_schema
@@ -221,15 +201,51 @@ def schema(*, inventory: bool) -> object:
     return inventory_schema(load_role_inputs(CHECKOUT / "roles")) if inventory else contract_schema()
 
 
+def lab(client: str, *, image: str = "") -> Lab:
+    """Build the lab of a client's practice machines; raises MissingTool where no container can be started."""
+    from provisioner.lab.engine import cache_folder, find_engine
+    from provisioner.lab.machines import Lab
+
+    cache = cache_folder(os.environ)
+    return Lab(engine=find_engine(cache), cache=cache, prefix=client, image=image)
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A client's practice machines: the lab, the machines of its inventory that are at 127.0.0.1, the way in."""
+
+    lab: Lab
+    machines: tuple[Machine, ...]
+    access: Access
+
+
+def practice(where: Site, client: str, *, image: str) -> Practice:
+    """Given a client, return what its practice machines need; UsageError when none of its machines is at 127.0.0.1."""
+    from provisioner.lab.access import Access
+    from provisioner.lab.machines import Machine
+
+    assets = configuration(where, client).inventory.assets
+    found = tuple(Machine(a.name, a.address.port) for a in assets if a.address.host == "127.0.0.1")
+    if not found:
+        hint = "the lab serves loopback addresses only"
+        raise UsageError(f"no machine of client {client} is at 127.0.0.1", hint=hint)
+    return Practice(lab(client, image=image), found, Access(where.settings.state, client))
+
+
 def diagnose() -> tuple[Finding, ...]:
     """Look at what this machine has and lacks."""
     from provisioner.execution.ansible import refuse_weak_environment
     from provisioner.lab.doctor import Surroundings, checks
     from provisioner.lab.engine import cache_folder
+    from provisioner.ledger.place import MOUNTS, refuse_network
 
     settings = load_settings(os.environ, checkout=CHECKOUT, login=_login())
     around = Surroundings(settings.state, cache_folder(os.environ), os.environ, now())
-    return checks(around, {"host key checking": lambda: refuse_weak_environment(os.environ)})
+    refusals = {
+        "host key checking": lambda: refuse_weak_environment(os.environ),
+        "state folder, file system": lambda: refuse_network(settings.state, mounts=MOUNTS.read_text()),
+    }
+    return checks(around, refusals)
 
 
 def write_generated() -> None:

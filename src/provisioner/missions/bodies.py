@@ -162,7 +162,10 @@ def open_intents(entries: Iterable[Entry]) -> tuple[Intent, ...]:
 
 
 def uses(entries: Iterable[Entry], contract: str) -> Iterator[Use]:
-    """Given a log, yield what counts for the allowances of a contract: each asset of each closed intervention."""
+    """Given a log, yield what counts for the allowances of a contract: each asset of each intervention.
+
+    One that is under way counts until it has ended otherwise, so that two at once cannot share the last of it.
+    """
     opened: dict[str, Entry] = {}
     for entry in entries:
         name = str(entry.body.get("intervention"))
@@ -170,6 +173,10 @@ def uses(entries: Iterable[Entry], contract: str) -> Iterator[Use]:
             opened[name] = entry
         elif entry.kind == "closed" and name in opened:
             yield from _uses(opened.pop(name), entry)
+    for entry in opened.values():
+        intent = _intent(entry)
+        for asset in intent.assets:
+            yield _use(entry, asset, counts=not intent.simulated)
 
 
 def _uses(opened: Entry, closed: Entry) -> Iterator[Use]:
@@ -177,9 +184,8 @@ def _uses(opened: Entry, closed: Entry) -> Iterator[Use]:
     results = closed.body.get("assets")
     for result in results if isinstance(results, list) else ():
         outcome = Outcome(str(result["outcome"]))
-        yield Use(
-            asset=str(result["name"]),
-            mission=MissionKind(str(opened.body["mission"])),
-            at=opened.at,
-            counts=outcome.accepted and not simulated,
-        )
+        yield _use(opened, str(result["name"]), counts=outcome.accepted and not simulated)
+
+
+def _use(opened: Entry, asset: str, *, counts: bool) -> Use:
+    return Use(asset=asset, mission=MissionKind(str(opened.body["mission"])), at=opened.at, counts=counts)

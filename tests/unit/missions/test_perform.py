@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from provisioner.testing import (
     READY,
     UNREACHABLE,
     FakeExecutor,
+    FakeLeases,
     FakeProbe,
     make_asset,
     make_contract,
@@ -421,3 +423,19 @@ def test_the_worst_machine_decides_the_outcome_of_the_whole(desk: Any) -> None:
         "ws-02": Outcome.UNREACHABLE,
     }
     assert told.outcome is Outcome.UNREACHABLE
+
+
+def test_two_at_once_cannot_share_the_last_of_an_allowance(desk: Any) -> None:
+    once = WorkstationSetup(allowance=Allowance(count=1, per=Period.YEAR))
+    desk.contract = make_contract(missions=Missions(workstation_setup=once))
+    other = replace(desk, assets=(make_asset("ws-02"),), count=100)
+    meanwhile: list[Outcome] = []
+
+    def look(_asset: Asset) -> None:
+        other.leases = FakeLeases(held={("demo", "ws-01")})
+        meanwhile.append(other.perform().outcome)
+
+    desk.probe = FakeProbe({"ws-01": UNREACHABLE}, on_reach=look)
+    assert desk.perform().outcome is Outcome.UNREACHABLE
+    assert meanwhile == [Outcome.REFUSED]
+    assert other.perform().outcome is Outcome.CHANGED  # what ended otherwise gave it back
