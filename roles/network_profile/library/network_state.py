@@ -4,7 +4,8 @@
 
 Given `paths` (absolute), return `existing`, those that exist, and `resolver`: resolved, networkmanager or file when
 name servers can be set by their drop-in or by /etc/resolv.conf itself; mounted or foreign when they cannot, and then
-`reason` says why. Nothing is changed, so check mode reads the same.
+`reason` says why. `in_use` are the servers and domains that /etc/resolv.conf names now. Nothing is changed, so check
+mode reads the same.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ def main() -> None:
         link=str(path.resolve()) if path.is_symlink() else "",
         networkmanager=connected,
     )
+    lines = (line.split() for line in path.read_text(encoding="utf-8").splitlines()) if path.is_file() else ()
+    in_use = [value for key, *values in filter(None, lines) if key in ("nameserver", "search") for value in values]
     existing = [name for name in module.params["paths"] if Path(name).exists()]
-    module.exit_json(changed=False, resolver=who, reason=reason, existing=existing)
+    module.exit_json(changed=False, resolver=who, reason=reason, existing=existing, in_use=in_use)
 
 
 if __name__ == "__main__":

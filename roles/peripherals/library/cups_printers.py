@@ -36,12 +36,16 @@ TEST_PAGE = "Test page of provisioner.\n"
 
 @dataclass(frozen=True)
 class Queue:
-    """A printer queue as CUPS keeps it; model is everywhere for any queue with a driver file, and raw for none."""
+    """A printer queue as CUPS keeps it; model is everywhere for any queue with a driver file, and raw for none.
+
+    A queue is ready when it takes jobs and sends them on: neither rejecting nor disabled.
+    """
 
     uri: str
     model: str
     description: str
     location: str
+    ready: bool
 
 
 def wanted_queue(printer: dict) -> Queue:
@@ -51,12 +55,14 @@ def wanted_queue(printer: dict) -> Queue:
         model=printer["model"],
         description=printer["description"] or printer["name"],
         location=printer["location"] or "",
+        ready=True,
     )
 
 
-def parse_queues(devices: str, details: str) -> dict[str, Queue]:
-    """Queues by name, from what `lpstat -v` and `lpstat -l -p` print in the C locale."""
+def parse_queues(devices: str, details: str, accepting: str) -> dict[str, Queue]:
+    """Queues by name, from what `lpstat -v`, `lpstat -l -p` and `lpstat -a` print in the C locale."""
     uris = dict(re.findall(r"^device for ([^:\s]+): (\S+)$", devices, flags=re.MULTILINE))
+    takers = set(re.findall(r"^(\S+) accepting requests", accepting, flags=re.MULTILINE))
     queues = {}
     for block in re.split(r"^(?=printer )", details, flags=re.MULTILINE):
         name = re.match(r"printer (\S+) ", block)
@@ -68,6 +74,7 @@ def parse_queues(devices: str, details: str) -> dict[str, Queue]:
             model="everywhere" if "Interface" in fields else "raw",
             description=fields.get("Description", ""),
             location=fields.get("Location", ""),
+            ready=name[1] in takers and not block.startswith(f"printer {name[1]} disabled "),
         )
     return queues
 
@@ -118,7 +125,7 @@ class Cups:
 
     def queues(self) -> dict[str, Queue]:
         """The queues that exist."""
-        return parse_queues(self.read("lpstat", "-v"), self.read("lpstat", "-l", "-p"))
+        return parse_queues(*(self.read("lpstat", *options) for options in (["-v"], ["-l", "-p"], ["-a"])))
 
     def default(self) -> str:
         """The name of the default printer; empty when there is none."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 SOURCE = Path(__file__).parents[3] / "roles/peripherals/library/cups_printers.py"
-DETAILS = """printer {name} is idle.  enabled since Mon Nov 23 17:10:07 2026
+DETAILS = """printer {name} {state} since Mon Nov 23 17:10:07 2026
 \tForm mounted:
 \tDescription: {description}
 \tAlerts: none
@@ -49,6 +49,8 @@ class FakeModule:
         self.queues: dict[str, dict[str, str]] = {}
         self.jobs: list[tuple[str, str]] = []
         self.default = ""
+        self.disabled: set[str] = set()
+        self.rejecting: set[str] = set()
         self.check_mode = False
         self.params: dict[str, Any] = {}
 
@@ -73,6 +75,10 @@ class FakeModule:
             return (
                 f"system default destination: {self.default}\n" if self.default else "no system default destination\n"
             )
+        if options == ["-a"]:
+            return "".join(
+                f"{name} {'not ' if name in self.rejecting else ''}accepting requests since\n" for name in self.queues
+            )
         if options == ["-l", "-p"]:
             return "".join(self.details(name, one) for name, one in self.queues.items())
         assert options[:4] == ["-W", "all", "-u", cups_printers.TEST_USER]
@@ -82,7 +88,10 @@ class FakeModule:
 
     def details(self, name: str, queue: dict[str, str]) -> str:
         interface = f"\tInterface: /etc/cups/ppd/{name}.ppd\n" if queue["-m"] == "everywhere" else ""
-        return DETAILS.format(name=name, description=queue["-D"], location=queue["-L"], interface=interface)
+        state = "disabled" if name in self.disabled else "is idle.  enabled"
+        return DETAILS.format(
+            name=name, state=state, description=queue["-D"], location=queue["-L"], interface=interface
+        )
 
     def lpadmin(self, options: list[str]) -> str:
         assert not self.check_mode
@@ -91,6 +100,8 @@ class FakeModule:
         elif options[0] == "-d":
             self.default = options[1]
         else:
+            self.disabled.discard(options[1])
+            self.rejecting.discard(options[1])
             asked = dict(zip(options[2:-1:2], options[3:-1:2], strict=True))
             self.queues[options[1]] = asked | ({} if cups_printers.answers(asked["-v"]) else {"-m": "raw"})
         return ""
@@ -163,6 +174,14 @@ def test_an_altered_printer_is_altered_and_tested_again(
     cups.ask(printer("office", answering), test_page=True)
     done = cups.ask(printer("office", answering) | change, test_page=True)
     assert (done["added"], done["altered"], done["tested"]) == ([], ["office"], ["office"])
+
+
+@pytest.mark.parametrize("state", ["disabled", "rejecting"])
+def test_a_printer_that_somebody_stopped_is_started_again(cups: FakeModule, answering: str, state: str) -> None:
+    cups.ask(printer("office", answering))
+    getattr(cups, state).add("office")
+    assert cups.ask(printer("office", answering))["altered"] == ["office"]
+    assert cups.ask(printer("office", answering))["changed"] is False
 
 
 def test_a_driverless_printer_that_is_silent_fails_by_name_and_leaves_nothing(cups: FakeModule, silent: str) -> None:
