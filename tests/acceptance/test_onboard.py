@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -43,7 +44,9 @@ KEYS = [
 def desk(new_desk: Callable[[], Desk], lab_machine: Machines) -> Desk:
     """A desk with a fresh machine, `ws-01`, that a contract covers."""
     desk = new_desk()
-    desk.add("workstations", "ws-01", lab_machine("onboard", state=desk.state).port)
+    machine = lab_machine("onboard", state=desk.state)
+    anne = {"name": "anne", "keys": [machine.access.key.with_name("id_ed25519.pub").read_text().strip()]}
+    desk.add("workstations", "ws-01", machine.port, os_baseline_administrators=[anne])
     desk.write()
     return desk
 
@@ -83,6 +86,16 @@ def test_the_record_is_what_was_said(desk: Desk, first: tuple[int, dict[str, Any
     assert shown["entries"][0]["known"] == {opened["operator"]: "Alice Acceptance"}
     code, report = desk.ask("audit.verify", "--client", "demo")
     assert (code, report["status"]) == (0, "OK")
+
+
+def test_a_persons_name_is_shown_and_is_in_no_entry(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:
+    shown = [check["name"] for check in first[1]["assets"][0]["checks"]]
+    assert "account anne" in shown
+    _, log = desk.ask("audit.show", "--client", "demo", "--entry", first[1]["intervention"])
+    for entry in log["entries"]:
+        assert "anne" not in json.dumps(entry["body"])
+        assert "Alice" not in json.dumps(entry["body"])
+    assert "account anne" in log["entries"][1]["known"].values()
 
 
 def test_the_second_run_is_unchanged(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:

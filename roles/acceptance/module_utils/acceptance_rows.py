@@ -75,11 +75,15 @@ def service(name, **properties):
 
 
 def table(checks, readers):
-    """Given checks and readers by kind, return all rows; what cannot be read is a failed row that says why."""
+    """Given checks and readers by kind, return all rows; what cannot be read is a failed row that says why.
+
+    The rows of a check that is `personal` are marked so: their texts name people, and are kept out of the log.
+    """
     rows = []
     for check in checks:
         try:
-            rows.extend(readers[check["kind"]](check))
+            found = list(readers[check["kind"]](check))
         except (OSError, ValueError, KeyError) as problem:
-            rows.append(row(check["name"], check.get("asked", ""), f"could not be read: {problem!r}", ok=False))
+            found = [row(check["name"], check.get("asked", ""), f"could not be read: {problem!r}", ok=False)]
+        rows.extend({**each, "personal": True} if check.get("personal") else each for each in found)
     return rows
