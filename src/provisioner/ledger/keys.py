@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError
 from provisioner.ledger.checkpoint import Signer, VerifierKey, parse_signer, parse_verifier_key
+from provisioner.ledger.place import is_there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +45,9 @@ def load_signer(folder: Path, name: str) -> Signer:
 
 def make_signer(folder: Path, name: str) -> Signer:
     """Return the key in `folder`, made and durable on return if there is none. For a log without entries only."""
-    if (folder / SIGNING_KEY).exists():
+    if is_there(folder / SIGNING_KEY):
         return load_signer(folder, name)
     signer = Signer.generate(name)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_durably(folder / VERIFIER_KEY, signer.verifier.render() + "\n", mode=0o644)
     write_durably(folder / SIGNING_KEY, signer.render() + "\n", mode=0o600)
     return signer
@@ -55,7 +56,7 @@ def make_signer(folder: Path, name: str) -> Signer:
 def load_verifier(folder: Path) -> VerifierKey | None:
     """Return the public key kept in `folder`, None if there is no file; raises LedgerError if it is not a key."""
     path = folder / VERIFIER_KEY
-    if not path.exists():
+    if not is_there(path):
         return None
     try:
         return parse_verifier_key(path.read_text(encoding="utf-8").strip())
@@ -64,9 +65,13 @@ def load_verifier(folder: Path) -> VerifierKey | None:
 
 
 def write_durably(path: Path, text: str, *, mode: int) -> None:
-    """Write a whole file or nothing, synced with its folder before this returns; raises LedgerError if it cannot."""
+    """Write a whole file or nothing, synced with its folder before this returns; raises LedgerError if it cannot.
+
+    Folders that lack are made (0700).
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -74,7 +79,8 @@ def write_durably(path: Path, text: str, *, mode: int) -> None:
         draft.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
 
 

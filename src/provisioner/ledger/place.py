@@ -58,4 +58,27 @@ def prepare_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise LedgerError(f"{path}: the ledger cannot be opened: {error.strerror}") from error
+        raise _barred(path, error) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a path; raises LedgerError, naming whose folder is in the way, if we may not look."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _barred(path, error) from error
+
+
+def _barred(path: Path, error: OSError) -> LedgerError:
+    hint = ""
+    if isinstance(error, PermissionError):
+        near = next(place for place in (path, *path.parents) if os.path.lexists(place))
+        hint = f"{near} belongs to {_owner(near)}: type the command as that user, or set PROVISIONER_STATE"
+    return LedgerError(f"{path}: the ledger cannot be opened: {error.strerror}", hint=hint)
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:
+        return f"uid {path.stat().st_uid}"

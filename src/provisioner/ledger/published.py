@@ -12,6 +12,7 @@ from provisioner.errors import LedgerError
 from provisioner.ledger import canonical
 from provisioner.ledger.checkpoint import Checkpoint, parse_checkpoint
 from provisioner.ledger.keys import write_durably
+from provisioner.ledger.place import is_there
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +33,7 @@ class Unreadable:
 def latest(folder: Path) -> Checkpoint | None:
     """Return the newest checkpoint, None if none was ever published; raises LedgerError if the file is none."""
     path = folder / LATEST
-    return read_checkpoint(path) if path.exists() else None
+    return read_checkpoint(path) if is_there(path) else None
 
 
 def publish(folder: Path, checkpoint: Checkpoint, *, at: datetime) -> Path:
@@ -42,17 +43,21 @@ def publish(folder: Path, checkpoint: Checkpoint, *, at: datetime) -> Path:
     """
     stamp = canonical.instant(at).replace("-", "").replace(":", "")
     path = folder / f"{checkpoint.size:010d}-{stamp}{SUFFIX}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_durably(folder / LATEST, checkpoint.note, mode=0o644)
     write_durably(path, checkpoint.note, mode=0o644)
     return path
 
 
 def read_all(folder: Path) -> tuple[tuple[Checkpoint, ...], tuple[Unreadable, ...]]:
-    """Return every checkpoint in `folder`, smallest first, and what could not be read. No folder: nothing of either."""
+    """Return every checkpoint in `folder`, smallest first, and what could not be read. No folder: nothing of either.
+
+    Raises LedgerError for a folder that we may not look into.
+    """
+    if not is_there(folder):
+        return (), ()
     good, bad = {}, []
     for path in [*sorted(folder.glob(f"*{SUFFIX}")), folder / LATEST]:
-        if not path.exists():
+        if not is_there(path):
             continue
         try:
             checkpoint = read_checkpoint(path)

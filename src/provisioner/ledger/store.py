@@ -228,7 +228,7 @@ def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
     if not url.database or url.database == ":memory:":
         raise UsageError("PROVISIONER_DATABASE_URL: a SQLite ledger needs a file: sqlite:////absolute/path")
     path = Path(url.database).resolve()
-    if read_only and not path.is_file():
+    if read_only and not place.is_there(path):
         raise LedgerError(f"{path}: there is no ledger")
     if not read_only:
         place.refuse_network(path.parent, mounts=place.MOUNTS.read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from provisioner.ledger.entry import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 AT = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -46,6 +48,23 @@ class Desk:
             connection.execute("DROP TRIGGER IF EXISTS entries_refuse_delete")
             yield connection
             connection.commit()
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Go on as a user who may not enter this test's folder: root may enter any, so root becomes nobody for a while."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def other_user() -> Callable[[], AbstractContextManager[None]]:
+    return somebody_else
 
 
 @pytest.fixture

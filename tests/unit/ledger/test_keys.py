@@ -9,6 +9,8 @@ from provisioner.errors import LedgerError
 from provisioner.ledger import keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 NAME = "provisioner/demo"
@@ -57,3 +59,21 @@ def test_writing_leaves_no_draft_behind_when_it_fails(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be written"):
         keys.write_durably(tmp_path / "taken", "text", mode=0o600)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_folder_that_cannot_be_made_is_the_ledgers_error(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("a file")
+    with pytest.raises(LedgerError, match="cannot be written: Not a directory") as caught:
+        keys.make_signer(tmp_path / "keys" / "demo", NAME)
+    assert caught.value.exit_code == 7
+
+
+def test_keys_of_another_user_are_the_ledgers_error_and_name_him(
+    tmp_path: Path, other_user: Callable[[], AbstractContextManager[None]]
+) -> None:
+    tmp_path.chmod(0o700)
+    with other_user():
+        for look in (lambda: keys.make_signer(tmp_path / "demo", NAME), lambda: keys.load_verifier(tmp_path / "demo")):
+            with pytest.raises(LedgerError, match="Permission denied") as caught:
+                look()
+            assert "belongs to root" in caught.value.hint

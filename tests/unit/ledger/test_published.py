@@ -10,6 +10,8 @@ from provisioner.ledger import published
 from provisioner.ledger.checkpoint import Signer, sign_checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 SIGNER = Signer("provisioner/demo", bytes(32))
@@ -35,3 +37,21 @@ def test_a_file_that_is_no_checkpoint_is_said_so(tmp_path: Path) -> None:
     assert ([one.size for one in good], [one.name for one in bad]) == ([2], ["0000000003-x.checkpoint", "latest"])
     with pytest.raises(LedgerError, match="latest: not a checkpoint"):
         published.latest(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_the_ledgers_error(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("a file")
+    with pytest.raises(LedgerError, match="cannot be written: Not a directory"):
+        published.publish(tmp_path / "checkpoints" / "demo", sign_checkpoint(2, bytes(32), signer=SIGNER), at=AT)
+
+
+def test_a_folder_of_another_user_is_not_taken_for_an_empty_one(
+    tmp_path: Path, other_user: Callable[[], AbstractContextManager[None]]
+) -> None:
+    folder = tmp_path / "checkpoints" / "demo"
+    published.publish(folder, sign_checkpoint(2, bytes(32), signer=SIGNER), at=AT)
+    tmp_path.chmod(0o700)
+    with other_user():
+        for look in (published.latest, published.read_all):
+            with pytest.raises(LedgerError, match="Permission denied"):
+                look(folder)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -13,6 +14,10 @@ from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import place, store
 from provisioner.ledger.merkle import Node
 from provisioner.ledger.store import Detail, Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 LOG = "provisioner/demo"
 
@@ -149,6 +154,17 @@ def test_a_newer_and_a_foreign_database_are_refused(tmp_path: Path) -> None:
 def test_a_url_that_names_no_database_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError, match="PROVISIONER_DATABASE_URL"):
         open_store(url, LOG, read_only=False)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_ledger_of_another_user_is_refused_and_names_him(
+    tmp_path: Path, other_user: Callable[[], AbstractContextManager[None]], read_only: bool
+) -> None:
+    opened(tmp_path).close()
+    tmp_path.chmod(0o700)
+    with other_user(), pytest.raises(LedgerError, match="cannot be opened: Permission denied") as caught:
+        opened(tmp_path, read_only=read_only)
+    assert "belongs to root" in caught.value.hint and caught.value.exit_code == 7
 
 
 def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
