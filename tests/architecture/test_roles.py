@@ -125,7 +125,7 @@ def test_readme_tells_the_outcome_and_its_table_is_current(role: Path) -> None:
 def test_tasks_are_prefixed_by_their_file_and_fully_qualified(role: Path) -> None:
     problems = []
     for path in sorted(role.glob("tasks/*.yml")):
-        prefix = "" if path.stem == "main" else path.stem.split("_")[0] + " | "
+        prefix = "" if path.stem == "main" else f"{path.stem} | "
         for task in tasks_of(path):
             problems += [f"{path.name}: {task.get('name')}" for _ in [0] if not task.get("name", "").startswith(prefix)]
             problems += [
