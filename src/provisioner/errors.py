@@ -60,6 +60,12 @@ class LedgerError(ProvisionerError):
     exit_code = 7
 
 
+class StillRunning(ProvisionerError):
+    """The processes of a run do not end: its intervention stays open."""
+
+    exit_code = 5
+
+
 class ExecutionError(ProvisionerError):
     """A run could not be carried out as planned, through no fault of the machine it was for."""
 

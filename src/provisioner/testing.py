@@ -85,12 +85,12 @@ def raising(error: BaseException) -> Callable[[object], NoReturn]:
 class FakeExecutor:
     """An executor that runs nothing: it keeps the orders, tells `events`, and returns what `answer` makes of the order.
 
-    `left` are the events that a dead controller's run left, by intervention: salvaged once, as the port says.
+    `remains` are the events that a dead controller's run left, by intervention, until they are discarded.
     """
 
     answer: Callable[[Order], RunResult] = succeed
     events: tuple[Event, ...] = (Event(kind=EventKind.TASK, role="host_identity", task="Set the hostname"),)
-    left: dict[str, tuple[Event, ...]] = field(default_factory=dict)
+    remains: dict[str, tuple[Event, ...]] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     salvaged: list[str] = field(default_factory=list)
 
@@ -101,10 +101,18 @@ class FakeExecutor:
             on_event(event)
         return self.answer(order)
 
+    def left(self) -> tuple[str, ...]:
+        """Return the interventions that have something in `remains`."""
+        return tuple(self.remains)
+
     def salvage(self, intervention: str) -> tuple[Event, ...]:
-        """Keep the intervention's id and return its events: the second time there are none."""
+        """Keep the intervention's id and return its events."""
         self.salvaged.append(intervention)
-        return self.left.pop(intervention, ())
+        return self.remains.get(intervention, ())
+
+    def discard(self, intervention: str) -> None:
+        """Forget its events."""
+        self.remains.pop(intervention, None)
 
 
 def nothing(_asset: Asset) -> None:
@@ -131,10 +139,14 @@ class FakeProbe:
 
 @dataclass
 class FakeLeases:
-    """Leases in memory; `held` are those that another living intervention has, as (client, asset)."""
+    """Leases in memory; `held` are those that another living intervention has, as (client, asset).
+
+    `taken` and `admitting` keep what was asked for: leases, and the clients whose turn it was.
+    """
 
     held: set[tuple[str, str]] = field(default_factory=set)
     taken: list[tuple[str, str]] = field(default_factory=list)
+    admitting: list[str] = field(default_factory=list)
 
     @contextmanager
     def hold(self, client: str, asset: str) -> Iterator[None]:
@@ -147,6 +159,12 @@ class FakeLeases:
             yield
         finally:
             self.held.remove((client, asset))
+
+    @contextmanager
+    def admission(self, client: str) -> Iterator[None]:
+        """Hold the client's turn; nobody else wants it."""
+        self.admitting.append(client)
+        yield
 
 
 @dataclass

@@ -107,15 +107,15 @@ def test_the_second_run_is_unchanged(desk: Desk, first: tuple[int, dict[str, Any
 
 def test_nothing_of_a_run_is_left_behind(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:
     assert first[0] == 0
-    assert list((desk.state / "runs").iterdir()) == []
+    assert list((desk.state / "runs" / "demo").iterdir()) == []
 
 
 def test_a_package_that_does_not_exist_fails_with_its_name(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:
     assert first[0] == 0
-    desk.hosts["workstations"]["ws-01"]["software_set_extra"] = ["no-such-package-4711"]
+    desk.hosts["workstations"]["ws-01"]["software_set_packages"] = ["no-such-package-4711"]
     desk.write()
     done = desk.invoke("onboard", "--host", "ws-01")
-    del desk.hosts["workstations"]["ws-01"]["software_set_extra"]
+    del desk.hosts["workstations"]["ws-01"]["software_set_packages"]
     desk.write()
     assert done.returncode == 5
     assert "no-such-package-4711" in done.stdout

@@ -85,7 +85,7 @@ def test_a_killed_controller_leaves_no_lie(desk: Desk, machine: LabMachine, poin
     run = lines[0].split()[-1]
     assert run.startswith("iv-"), lines
     began = time.monotonic()
-    assert gone(lambda: living(f"/runs/{run}/"), seconds=5) == []
+    assert gone(lambda: living(f"/runs/demo/{run}/"), seconds=5) == []
     assert gone(lambda: at_work(machine), seconds=5) == []
     dead = time.monotonic() - began
 
@@ -95,7 +95,7 @@ def test_a_killed_controller_leaves_no_lie(desk: Desk, machine: LabMachine, poin
     assert shown["entries"][1]["body"]["outcome"] == "interrupted"
     code, report = desk.ask("audit.verify", "--client", "demo")
     assert (code, report["status"]) == (0, "OK")
-    assert not (desk.state / "runs" / run).exists()
+    assert not (desk.state / "runs" / "demo" / run).exists()
     print(f"killed after line {point} ({lines[-1].strip()}): all dead after {dead:.1f} s")
 
 

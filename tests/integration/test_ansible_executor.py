@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.errors import ExecutionError, UsageError
+from provisioner.errors import ExecutionError, StillRunning, UsageError
 from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
 from provisioner.execution.content import read_content
 from provisioner.execution.ports import Order, RunResult, RunStatus
@@ -451,7 +451,7 @@ def test_nothing_goes_on_after_kill_9_and_the_last_task_is_known(site: Site) -> 
     try:
         assert wait_for(lambda: (site.folder / "started").exists() and bool(living(mark)), 60)
         assert living(f"{site.runs}/iv-9"), "the control: the run's processes are found while they live"
-        with pytest.raises(ExecutionError, match="still alive"):
+        with pytest.raises(StillRunning, match="still alive"):
             site.executor().salvage("iv-9")
         process.kill()
         process.wait()
@@ -463,6 +463,8 @@ def test_nothing_goes_on_after_kill_9_and_the_last_task_is_known(site: Site) -> 
     assert not (site.folder / "effect").exists()
     events = site.executor().salvage("iv-9")
     assert [event.task for event in events if event.kind is EventKind.TASK] == ["First", "Long"]
+    assert site.executor().left() == ("iv-9",)
+    site.executor().discard("iv-9")
     assert not (site.runs / "iv-9").exists()
     assert site.executor().salvage("iv-9") == ()
 

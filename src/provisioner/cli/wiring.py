@@ -152,7 +152,7 @@ def services(where: Site, asset: Asset, progress: Progress) -> Services:
     probe = TransportProbe({Transport.SSH: ssh, Transport.WINRM: WinrmProbe(state / "ca")})
     executor = AnsibleExecutor(
         root=where.checkout,
-        runs=state / "runs",
+        runs=state / "runs" / asset.client,
         known_hosts=state / "known_hosts" / asset.client,
         identity=identity_or_none,
         authorities=authorities if authorities.exists() else None,

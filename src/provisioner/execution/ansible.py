@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.errors import MissingTool, UsageError
+from provisioner.errors import ExecutionError, MissingTool, UsageError
 from provisioner.execution import translate
-from provisioner.execution.containment import contained, is_privileged, prove_dead
+from provisioner.execution.containment import contained, is_privileged, kill, prove_dead
 from provisioner.execution.content import copy_content
 from provisioner.execution.ports import Order, RunResult, RunStatus
 from provisioner.execution.workspace import Limits, Workspace, connection_variables, render_config, render_inventory
@@ -131,18 +131,27 @@ class AnsibleExecutor:
         """Run one step on its batch, as `execution.ports.Executor` says."""
         refuse_weak_environment(os.environ)
         workspace = Workspace(self.runs / order.intervention)
-        workspace.seal()
         try:
-            return self._run(order, workspace, on_event)
+            workspace.seal()
+            playbook = copy_content(self.root, order.content, workspace.project)
+            runner, watch = self._prepare(order, workspace, playbook, on_event)
+        except OSError as error:
+            workspace.remove()
+            raise ExecutionError(f"the run could not be prepared: {error}", hint="free some space") from error
+        except ExecutionError:
+            workspace.remove()
+            raise
+        try:
+            return self._run(order, runner, watch)
         finally:
+            # The runner may have given up with its child alive. What is not proven dead keeps its folder and its lock.
+            kill(workspace.alive)
+            prove_dead(workspace.alive, patience=10)
             workspace.remove()
 
-    def _run(self, order: Order, workspace: Workspace, on_event: Callable[[Event], None]) -> RunResult:
-        playbook = copy_content(self.root, order.content, workspace.project)
-        runner, watch = self._prepare(order, workspace, playbook, on_event)
+    def _run(self, order: Order, runner: Runner, watch: _Watch) -> RunResult:
         with watch.signals():
             status, _code = runner.run()
-        prove_dead(workspace.alive, patience=10)
         if watch.error is not None:
             raise watch.error
         found = translate.tallies(watch.stats)
@@ -187,18 +196,21 @@ class AnsibleExecutor:
         runner.config.command = contained(command, alive=workspace.alive, privileged=is_privileged())
         return runner, watch
 
-    def salvage(self, intervention: str) -> tuple[Event, ...]:
-        """Given the id of an intervention whose controller died, return the events its run left; remove its folder.
+    def left(self) -> tuple[str, ...]:
+        """Return the interventions that have a folder here."""
+        return tuple(sorted(path.name for path in self.runs.iterdir())) if self.runs.exists() else ()
 
-        Raises ExecutionError while a process of that run lives.
-        """
+    def salvage(self, intervention: str) -> tuple[Event, ...]:
+        """Return the events that the run of a dead controller left; raises StillRunning while a process of it lives."""
         workspace = Workspace(self.runs / intervention)
-        if not workspace.root.exists():
-            return ()
         prove_dead(workspace.alive, patience=5)
-        found = tuple(event for event in map(translate.translate, workspace.raw_events()) if event is not None)
+        return tuple(event for event in map(translate.translate, workspace.raw_events()) if event is not None)
+
+    def discard(self, intervention: str) -> None:
+        """Remove the folder of a run that is proven dead."""
+        workspace = Workspace(self.runs / intervention)
+        prove_dead(workspace.alive, patience=5)
         workspace.remove()
-        return found
 
 
 def _program(name: str) -> str:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.errors import ExecutionError
+from provisioner.errors import StillRunning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 def contained(command: Sequence[str], *, alive: Path, privileged: bool) -> list[str]:
@@ -31,7 +33,7 @@ def contained(command: Sequence[str], *, alive: Path, privileged: bool) -> list[
 
 
 def prove_dead(alive: Path, *, patience: float) -> None:
-    """Given the lock file of a run, return once no process of it lives; raise ExecutionError after `patience` seconds.
+    """Given the lock file of a run, return once no process of it lives; raise StillRunning after `patience` seconds.
 
     A run that never started its child has no lock file: that is dead too.
     """
@@ -44,13 +46,31 @@ def prove_dead(alive: Path, *, patience: float) -> None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ExecutionError(
+                    raise StillRunning(
                         f"an earlier run is still alive: its processes hold {alive}",
                         hint=f"see `fuser -v {alive}`, wait for their end or end them, and type the command again",
                     ) from None
                 time.sleep(0.05)
             else:
                 return
+
+
+def kill(alive: Path) -> None:
+    """Given the lock file of a run, kill the process that took the lock, and with it all of its PID namespace.
+
+    The kernel lists who holds which lock in /proc/locks (proc_locks(5)).
+    """
+    if not alive.exists():
+        return
+    inode = alive.stat().st_ino
+    for line in Path("/proc/locks").read_text().splitlines():
+        fields = line.split()
+        if "FLOCK" not in fields or "->" in fields or not fields[-3].endswith(f":{inode}"):
+            continue
+        holder = int(fields[-4])
+        if holder > 1:  # 0 stands for a process that this PID namespace does not see
+            with suppress(ProcessLookupError):
+                os.kill(holder, signal.SIGKILL)
 
 
 def is_privileged() -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import fcntl
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+ADMISSION = ".admission"
+"""The lock of a client's turn; no asset's name begins with a dot."""
 
 
 class FileLeases:
@@ -23,9 +26,7 @@ class FileLeases:
     @contextmanager
     def hold(self, client: str, asset: str) -> Iterator[None]:
         """Hold the asset's lease; raise UsageError when another living intervention has it."""
-        folder = self._folder / client
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (folder / f"{asset}.lock").open("a+") as handle:
+        with self._file(client, asset) as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -34,3 +35,19 @@ class FileLeases:
                     hint=f"see `invoke audit.log --client {client} --host {asset}` and try again when it has closed",
                 ) from None
             yield
+
+    @contextmanager
+    def admission(self, client: str) -> Iterator[None]:
+        """Wait for the client's turn to admit and hold it: what one command opens, the next one counts."""
+        with self._file(client, ADMISSION) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _file(self, client: str, name: str) -> IO[str]:
+        folder = self._folder / client
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return (folder / f"{name}.lock").open("a+")
+        except OSError as error:
+            hint = "the state folder needs space, and to be yours"
+            raise UsageError(f"{folder}: no lease can be taken: {error.strerror}", hint=hint) from error

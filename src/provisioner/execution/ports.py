@@ -64,6 +64,10 @@ class Leases(Protocol):
         """Hold the asset's lease until the context ends; raise UsageError when a living intervention has it."""
         ...
 
+    def admission(self, client: str) -> AbstractContextManager[None]:
+        """Wait for the client's turn to admit, and hold it until the context ends."""
+        ...
+
 
 class RunStatus(StrEnum):
     """How the run itself ended; what became of the machines is in the tallies."""
@@ -119,13 +123,22 @@ class Executor(Protocol):
         """Given an order, run it and call `on_event` for each event as it happens.
 
         An exception raised by `on_event` cancels the run and is raised again once the children are dead. Ctrl-C ends
-        the run as CANCELLED.
+        the run as CANCELLED. Raises ExecutionError when the run could not be carried out, and StillRunning, with
+        everything left as it is, when its processes do not die.
         """
+        ...
+
+    def left(self) -> tuple[str, ...]:
+        """Return the interventions whose runs left something on disk: one under way, or one whose controller died."""
         ...
 
     def salvage(self, intervention: str) -> tuple[Event, ...]:
         """Given an intervention whose controller died, prove its processes dead and return the events they left.
 
-        Raises ExecutionError while one of them lives. What the run left on disk is removed: a second call returns ().
+        Raises StillRunning while one of them lives.
         """
+        ...
+
+    def discard(self, intervention: str) -> None:
+        """Remove what the run of a closed intervention left on disk, secrets included; raises StillRunning."""
         ...

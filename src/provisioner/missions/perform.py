@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from provisioner.errors import ExecutionError, LedgerError
+from provisioner.errors import ExecutionError, LedgerError, StillRunning
 from provisioner.execution.ports import Order, RunStatus
 from provisioner.ledger.entry import Draft
 from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses
@@ -41,6 +41,7 @@ class _Desk:
     book: Book
     intervention: str
     clause: str
+    operator: str
 
 
 @dataclass
@@ -65,14 +66,19 @@ def perform(request: Request, services: Services) -> Intervention:
         with _nothing_done():
             book = resources.enter_context(services.open_book(client))
             recover(book, client, services)
-            at = services.now()
-            decision = _admit(request, book, at)
-            desk = _Desk(request, services, book, services.new_id(), decision.clause)
-            if not decision.allowed:
-                return _refuse(desk, decision, at)
-            for asset in request.assets:
-                resources.enter_context(services.leases.hold(client, asset.name))
-            opened = _record(desk, "opened", intent_body(desk.intervention, request, clause=desk.clause), at)
+            with services.leases.admission(client):
+                at = services.now()
+                decision = _admit(request, book, at)
+                operator = book.pseudonym(services.operator)
+                desk = _Desk(request, services, book, services.new_id(), decision.clause, operator)
+                if not decision.allowed:
+                    return _refuse(desk, decision, at)
+                names = request.plan.assets
+                for name in names:
+                    resources.enter_context(services.leases.hold(client, name))
+                # A controller may have died since: nothing new begins before its processes are proven dead.
+                recover(book, client, services, held=frozenset(names))
+                opened = _record(desk, "opened", intent_body(desk.intervention, request, clause=desk.clause), at)
         return _bracket(desk, opened, at)
 
 
@@ -106,20 +112,23 @@ def _refuse(desk: _Desk, decision: Verdict, at: datetime) -> Intervention:
 def _bracket(desk: _Desk, opened: tuple[int, ...], at: datetime) -> Intervention:
     progress, names = desk.services.progress, desk.request.plan.assets
     work = _Work(simulated=desk.request.check)
-    fate: tuple[Outcome, Reason] | None = (Outcome.UNKNOWN, _reason(desk, "crashed", "provisioner itself failed"))
+    fate: tuple[Outcome, Reason] | None = None
     try:
         progress.begin(desk.intervention, clause=desk.clause, assets=names, simulated=desk.request.check)
         _do(desk, work)
-        fate = None
     except KeyboardInterrupt:
         fate = (Outcome.INTERRUPTED, _reason(desk, "interrupted", "interrupted by the operator"))
     except ExecutionError as error:
         # Once something was seen of the run, nobody can say what it left.
         outcome, code = (Outcome.UNKNOWN, "not_ended") if work.seen else (Outcome.FAILED, "not_executed")
         fate = (outcome, _reason(desk, code, str(error)))
-    finally:
-        closing = _closing(desk, work, fate)
-        closed, ended = _close(desk, closing)
+    except StillRunning:
+        raise  # the intent stays open: the next command closes it once the run's processes are dead
+    except BaseException:
+        _close(desk, _closing(desk, work, (Outcome.UNKNOWN, _reason(desk, "crashed", "provisioner itself failed"))))
+        raise
+    closing = _closing(desk, work, fate)
+    closed, ended = _close(desk, closing)
     return replace(
         _intervention(desk, at),
         simulated=closing.simulated,
@@ -213,13 +222,12 @@ def _close(desk: _Desk, closing: Closing) -> tuple[tuple[int, ...], datetime]:
 def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> tuple[int, ...]:
     """Append one entry, behind a `contract` entry when this text of the contract is not the last one recorded."""
     contract = desk.request.contract
-    operator = desk.book.pseudonym(desk.services.operator)
-    drafts = [Draft(kind, at, operator, body)]
+    drafts = [Draft(kind, at, desk.operator, body)]
     last = [entry.body.get("digest") for entry in desk.book.entries(kinds=("contract",))][-1:]
     if last != [contract.digest]:
         desk.book.keep_contract(contract.text)
         named = {"contract": contract.versions[0].contract.id, "digest": contract.digest}
-        drafts.insert(0, Draft("contract", at, operator, named))
+        drafts.insert(0, Draft("contract", at, desk.operator, named))
     return tuple(entry.index for entry in desk.book.append(drafts) if entry.kind == kind)
 
 
@@ -237,7 +245,7 @@ def _intervention(desk: _Desk, at: datetime) -> Intervention:
         clause=desk.clause,
         plan_digest=plan.digest,
         mission=plan.mission,
-        operator=desk.book.pseudonym(desk.services.operator),
+        operator=desk.operator,
         outcome=Outcome.UNKNOWN,
         opened=at,
         closed=at,

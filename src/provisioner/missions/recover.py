@@ -22,30 +22,37 @@ if TYPE_CHECKING:
     from provisioner.missions.services import Services
     from provisioner.model.event import Event
 
+KINDS = ("opened", "closed")
 
-def recover(book: Book, client: str, services: Services) -> None:
-    """Close each open intent of the client as `interrupted`, with the last task seen.
 
-    An intent whose assets' leases are held belongs to a living controller and is left alone. Raises ExecutionError
-    while a process of a dead controller's run lives.
+def recover(book: Book, client: str, services: Services, *, held: frozenset[str] = frozenset()) -> None:
+    """Close each open intent of the client as `interrupted`, with the last task seen, and remove what runs left.
+
+    `held` are the assets whose leases the caller holds. An intent with an asset whose lease somebody else holds belongs
+    to a living controller and is left alone. Raises StillRunning while a process of a dead controller's run lives.
     """
-    for intent in open_intents(book.entries(kinds=("opened", "closed"))):
+    left = services.executor.left()  # before the log is read: a run that begins now is open in it
+    intents = open_intents(book.entries(kinds=KINDS))
+    for intent in intents:
         with ExitStack() as leases:
             try:
-                for asset in intent.assets:
+                for asset in set(intent.assets) - held:
                     leases.enter_context(services.leases.hold(client, asset))
             except UsageError:
                 continue
             # Read again now that nobody else can close it: its controller may just have ended, or another command's.
-            if intent in open_intents(book.entries(kinds=("opened", "closed"))):
+            if intent in open_intents(book.entries(kinds=KINDS)):
                 _close(book, intent, services)
                 book.sign(services.now())
+            services.executor.discard(intent.intervention)
+    for intervention in set(left) - {intent.intervention for intent in intents}:
+        services.executor.discard(intervention)
 
 
 def _close(book: Book, intent: Intent, services: Services) -> None:
     seen = services.executor.salvage(intent.intervention)
     task = last_task(seen)
-    reason = Reason(code="controller_died", clause="", text=f"the controller died; the last task seen was {task}")
+    reason = Reason(code="controller_died", clause="", text="the controller died")
     results = tuple(
         replace(counts(seen, name), outcome=Outcome.INTERRUPTED, failed_task=task, reason=reason)
         for name in intent.assets

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.errors import ExecutionError
-from provisioner.execution.containment import contained, is_privileged, prove_dead
+from provisioner.errors import StillRunning
+from provisioner.execution.containment import contained, is_privileged, kill, prove_dead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_a_lock_that_is_held_is_waited_for_and_then_named(tmp_path: Path) -> Non
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         before = time.monotonic()
-        with pytest.raises(ExecutionError, match=r"still alive.*alive\.lock"):
+        with pytest.raises(StillRunning, match=r"still alive.*alive\.lock"):
             prove_dead(lock, patience=0.3)
         assert 0.3 <= time.monotonic() - before < 5
     prove_dead(lock, patience=0)
@@ -94,7 +94,7 @@ def test_nothing_outlives_a_killed_controller(tmp_path: Path, number: signal.Sig
     process = controller(alive, mark, "contained")
     try:
         assert wait_for(lambda: bool(living(f"321.{mark}") and living(f"322.{mark}")), 20)
-        with pytest.raises(ExecutionError):
+        with pytest.raises(StillRunning):
             prove_dead(alive, patience=0)
         process.send_signal(number)
         process.wait()
@@ -124,3 +124,21 @@ def test_the_exit_status_is_that_of_the_command(tmp_path: Path) -> None:
     command = contained(["sh", "-c", "exit 3"], alive=tmp_path / "lock", privileged=is_privileged())
     assert subprocess.run(command, check=False).returncode == 3
     prove_dead(tmp_path / "lock", patience=1)
+
+
+@needs_namespaces
+def test_a_run_whose_runner_gave_up_is_killed_with_all_it_started(tmp_path: Path) -> None:
+    alive, mark = tmp_path / "alive.lock", f"{os.getpid()}77"
+    command = contained(["sh", "-c", SHELL.format(mark=mark)], alive=alive, privileged=is_privileged())
+    with subprocess.Popen(command) as process:
+        assert wait_for(lambda: bool(living(f"321.{mark}") and living(f"322.{mark}")), 20)
+        kill(alive)
+        prove_dead(alive, patience=5)
+        assert process.wait(timeout=5) == -signal.SIGKILL
+    assert wait_for(lambda: not living(f"321.{mark}") and not living(f"322.{mark}"))
+
+
+def test_killing_what_holds_no_lock_touches_nothing(tmp_path: Path) -> None:
+    kill(tmp_path / "none")
+    (tmp_path / "alive.lock").touch()
+    kill(tmp_path / "alive.lock")

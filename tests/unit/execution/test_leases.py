@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,3 +51,25 @@ def test_the_kernel_drops_it_when_its_holder_is_killed(tmp_path: Path) -> None:
         holder.wait()
         with FileLeases(tmp_path).hold("demo", "ws-01"):
             pass
+
+
+def test_admissions_of_a_client_wait_for_one_another(tmp_path: Path) -> None:
+    leases, order = FileLeases(tmp_path), []
+
+    def second() -> None:
+        with leases.admission("demo"):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    with leases.admission("demo"), leases.admission("another"), leases.hold("demo", "ws-01"):
+        other.start()
+        other.join(timeout=0.2)
+        order.append("first")
+    other.join(timeout=10)
+    assert order == ["first", "second"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="no lease can be taken"), FileLeases(tmp_path / "file").hold("demo", "ws-01"):
+        pass

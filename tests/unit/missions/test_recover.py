@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner.errors import ExecutionError, LedgerError
+from provisioner.errors import LedgerError, StillRunning, UsageError
 from provisioner.ledger.entry import Draft
 from provisioner.missions.bodies import intent_body
-from provisioner.missions.recover import last_task, recover
+from provisioner.missions.recover import KINDS, last_task, recover
 from provisioner.model.event import Event, EventKind
 from provisioner.testing import START, raising
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from provisioner.ledger.book import Book
 
 LEFT = (
     Event(kind=EventKind.TASK, role="host_identity", task="Set the hostname"),
@@ -29,7 +31,7 @@ def die(desk: Any, intervention: str = "iv-dead", **changes: object) -> None:
     body = {**intent_body(intervention, desk.request(), clause="missions.workstation_setup"), **changes}
     with desk.book() as book:
         book.append([Draft("opened", START, book.pseudonym("somebody"), body)])
-    desk.executor.left[intervention] = LEFT
+    desk.executor.remains[intervention] = LEFT
 
 
 def start(desk: Any) -> None:
@@ -60,9 +62,52 @@ def test_it_is_closed_exactly_once(desk: Any) -> None:
 
 def test_one_that_left_nothing_is_closed_too(desk: Any) -> None:
     die(desk)
-    desk.executor.left.clear()
+    desk.executor.remains.clear()
     start(desk)
     assert desk.bodies("closed")[0]["last_task"] is None
+
+
+def test_what_the_run_left_is_kept_until_the_closing_entry_is_durable(desk: Any) -> None:
+    die(desk)
+
+    @contextmanager
+    def full(client: str) -> Iterator[Book]:
+        with desk.book(client) as book:
+            book.append = raising(LedgerError("no space left"))
+            yield book
+
+    desk.open_book = full
+    with pytest.raises(LedgerError, match="no space left"):
+        desk.perform()
+    assert "iv-dead" in desk.executor.remains
+    desk.open_book = None
+    start(desk)
+    assert desk.bodies("closed")[0]["last_task"] == "software_set : Install the packages"
+    assert desk.executor.remains == {}
+
+
+def test_what_a_closed_run_left_is_removed(desk: Any) -> None:
+    """A command may die after the closing entry and before it removed the run's folder, secrets included."""
+    desk.perform()
+    desk.executor.remains["iv-1"] = LEFT
+    start(desk)
+    assert desk.executor.remains == {}
+
+
+def test_a_controller_that_dies_while_the_next_command_begins_is_recovered_before_anything_is_opened(desk: Any) -> None:
+    die(desk)
+    plain, tries = desk.leases.hold, []
+
+    def hold(client: str, asset: str) -> Any:
+        tries.append(asset)
+        if len(tries) == 1:
+            raise UsageError("the controller lives")
+        return plain(client, asset)
+
+    desk.leases.hold = hold
+    desk.perform()
+    kinds = [(entry.kind, entry.body.get("intervention")) for entry in desk.entries() if entry.kind in KINDS]
+    assert kinds == [("opened", "iv-dead"), ("closed", "iv-dead"), ("opened", "iv-1"), ("closed", "iv-1")]
 
 
 def test_every_open_intent_is_closed_and_closed_ones_are_not(desk: Any) -> None:
@@ -103,8 +148,8 @@ def test_one_that_its_controller_closed_meanwhile_is_not_closed_again(desk: Any)
 
 def test_nothing_starts_while_a_process_of_the_dead_run_lives(desk: Any) -> None:
     die(desk)
-    desk.executor.salvage = raising(ExecutionError("still alive"))
-    with pytest.raises(ExecutionError, match="still alive"):
+    desk.executor.salvage = raising(StillRunning("still alive"))
+    with pytest.raises(StillRunning, match="still alive"):
         desk.perform()
     assert (desk.bodies("closed"), desk.probe.reached) == ([], [])
 
