@@ -5,23 +5,26 @@ invoke would make `-h` mean `--host` and hand positional arguments over: both ar
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
-import os
 import sys
-from contextlib import redirect_stdout
+from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
+from provisioner.cli.streams import steady_output
 from provisioner.errors import ConfigurationError, ProvisionerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from invoke.context import Context
+
+    from provisioner.errors import Problem
 
 JSON_HELP = "print one JSON document on stdout, everything else on stderr"
 CLIENT_HELP = "the client's folder; needed when two clients have a host of that name"
@@ -33,10 +36,8 @@ def command(*, help: Mapping[str, str]) -> Callable[[Callable[..., int]], Task[A
     def declare(body: Callable[..., int]) -> Task[Any]:
         @wraps(body)
         def run(context: Context, *args: object, **kwargs: object) -> None:
-            stdout = _Unread(sys.stdout)
-            with redirect_stdout(cast("TextIO", stdout)):
+            with steady_output():
                 code = _guarded(body, context, *args, **kwargs)
-                stdout.flush()
             if code:
                 raise Exit(code=code)
 
@@ -46,54 +47,44 @@ def command(*, help: Mapping[str, str]) -> Callable[[Callable[..., int]], Task[A
     return declare
 
 
-class _Unread:
-    """A stream that goes on when nobody reads it any more (`| head`): the work, its record and its exit code matter."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except BrokenPipeError:
-            return self._give_up(len(text))
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except BrokenPipeError:
-            self._give_up(0)
-
-    def _give_up(self, written: int) -> int:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-        return written
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-
 def _guarded(body: Callable[..., int], context: Context, *args: object, **kwargs: object) -> int:
+    """Return the body's exit code; an error is said on stderr, and with `json` it is the one document on stdout."""
     try:
         return body(context, *args, **kwargs)
-    except ProvisionerError as error:
-        say_error(str(error))
-        if error.hint:
-            say(f"next: {error.hint}")
-        if kwargs.get("json"):
-            problems = [vars(problem) for problem in error.problems] if isinstance(error, ConfigurationError) else []
-            print_json({"error": str(error), "next": error.hint, "exit_code": error.exit_code, "problems": problems})
-        return error.exit_code
-    except KeyboardInterrupt:
-        say_error("interrupted")
-        return 130
-    except Exit:
-        raise
-    except Exception as error:
-        if logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, Exception) and not isinstance(error, ProvisionerError) and _debugging():
             raise
-        say_error(f"a bug in provisioner: {type(error).__name__}: {error}")
-        say("next: type the same with `invoke -d …` to see where, and report it")
-        return 1
+        ended = _ended(error)
+        say("\n".join(f"error: {line}" for line in ended.error.splitlines()))
+        if ended.next:
+            say(f"next: {ended.next}")
+        if kwargs.get("json"):
+            print_json(vars(ended) | {"problems": [vars(problem) for problem in ended.problems]})
+        return ended.exit_code
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What ended a task, by the keys of the document that `--json` prints of it."""
+
+    error: str
+    next: str
+    exit_code: int
+    problems: tuple[Problem, ...] = ()
+
+
+def _ended(error: BaseException) -> _Ended:
+    if isinstance(error, ProvisionerError):
+        problems = error.problems if isinstance(error, ConfigurationError) else ()
+        return _Ended(str(error), error.hint, error.exit_code, problems)
+    if isinstance(error, KeyboardInterrupt):
+        return _Ended("interrupted", "", 130)
+    said = f"a bug in provisioner: {type(error).__name__}: {error}"
+    return _Ended(said, "type the same with `invoke -d …` to see where, and report it", 1)
+
+
+def _debugging() -> bool:
+    return logging.getLogger("invoke").isEnabledFor(logging.DEBUG)
 
 
 def say(text: str) -> None:
@@ -101,14 +92,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def say_error(text: str) -> None:
-    """Print what went wrong, on stderr."""
-    say("\n".join(f"error: {line}" for line in text.splitlines()))
-
-
 def print_json(document: object) -> None:
-    """Print the one JSON document of this call on stdout."""
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    """Print the one JSON document of this call on stdout, in UTF-8, or in ASCII where stdout is not UTF-8."""
+    utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+    print(json.dumps(document, ensure_ascii=not utf8, indent=2))
 
 
 def required(flag: str, value: str | None, example: str) -> str:

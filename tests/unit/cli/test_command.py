@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,6 +67,9 @@ def test_an_error_is_a_sentence_on_stderr_and_its_code(
     assert run(raising(error), "--host", "ws-01") == code
     out, err = capsys.readouterr()
     assert out == "" and "Traceback" not in err
+    assert run(raising(error), "--host", "ws-01", "--json") == code
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"error", "next", "exit_code", "problems"} and document["exit_code"] == code
     assert all(line.startswith(("error: ", "next: ")) for line in err.splitlines())
     assert str(error) in err.replace("error: ", "") or isinstance(error, KeyboardInterrupt)
 
@@ -116,29 +116,3 @@ def test_a_document_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> N
     out, err = capsys.readouterr()
     assert json.loads(out) == {"name": "Zoë", "n": [1]} and "Zoë" in out
     assert err == "on the side\n"
-
-
-READER_LEFT = """
-import sys
-from invoke.collection import Collection
-from invoke.program import Program
-from provisioner.cli.command import command
-
-@command(help={})
-def act(_context):
-    '''Do it.'''
-    for _ in range(100000):
-        print("a line")
-    print("done", file=sys.stderr)
-    return 5
-
-Program(namespace=Collection(act), name="invoke", version="0").run(["invoke", "act"], exit=True)
-"""
-
-
-def test_a_reader_that_left_changes_neither_the_work_nor_the_code() -> None:
-    read, write = os.pipe()
-    os.close(read)
-    with os.fdopen(write, "wb") as gone:
-        done = subprocess.run([sys.executable, "-c", READER_LEFT], stdout=gone, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (5, b"done\n")
