@@ -13,7 +13,7 @@ from provisioner.ledger.merkle import Frontier
 from provisioner.ledger.store import DETAILS, Detail, Store, Transaction, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -95,17 +95,15 @@ class Book:
 
         Raises LedgerError at one that is not canonical.
         """
-        marks = [f'"kind":"{kind}"'.encode() for kind in kinds]
-        for index, leaf in self.leaves(since):
-            line = leaf if isinstance(leaf, bytes) else b""
-            if marks and not any(mark in line for mark in marks):
-                continue
-            try:
-                entry = parse_entry(line)
-            except LedgerError as error:
-                raise LedgerError(f"{self.origin}: entry {index}: {error}", hint=head.HINT) from error
-            if not marks or entry.kind in kinds:
-                yield entry
+        yield from self._parsed(self.leaves(since), kinds)
+
+    def last(self, *kinds: str) -> Entry | None:
+        """Return the newest entry of any of these kinds, None if there is none; reads back from the end no further.
+
+        Raises LedgerError at one that is not canonical.
+        """
+        with self._store.reading() as tables:
+            return next(self._parsed(tables.leaves(newest=True), kinds), None)
 
     def pseudonym(self, name: str) -> str:
         """Return the pseudonym of a person, random and given at first use; one person has one in this log."""
@@ -189,6 +187,19 @@ class Book:
     def _first(self, signer: Signer, draft: Draft) -> tuple[Draft]:
         body = {"key": signer.verifier.render(), "fingerprint": signer.verifier.fingerprint}
         return (Draft(KEY, draft.at, draft.operator, body),)
+
+    def _parsed(self, rows: Iterable[tuple[object, object]], kinds: Collection[str]) -> Iterator[Entry]:
+        marks = [f'"kind":"{kind}"'.encode() for kind in kinds]
+        for index, leaf in rows:
+            line = leaf if isinstance(leaf, bytes) else b""
+            if marks and not any(mark in line for mark in marks):
+                continue
+            try:
+                entry = parse_entry(line)
+            except LedgerError as error:
+                raise LedgerError(f"{self.origin}: entry {index}: {error}", hint=head.HINT) from error
+            if not marks or entry.kind in kinds:
+                yield entry
 
     def _text(self, reference: str, fields: set[str] | None) -> str | None:
         with self._store.reading() as tables:

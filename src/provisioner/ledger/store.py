@@ -96,9 +96,12 @@ class Transaction:
             raise LedgerError(f"the index {highest!r} in table entries is not a number")
         return 0 if highest is None else highest + 1
 
-    def leaves(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[object, object]]:
-        """Yield (index, leaf) as stored, in order: nothing about them is trusted."""
-        query = sa.select(ENTRIES.c.index, ENTRIES.c.leaf).where(ENTRIES.c.log == self._log).order_by(ENTRIES.c.index)
+    def leaves(
+        self, start: int | None = None, stop: int | None = None, *, newest: bool = False
+    ) -> Iterator[tuple[object, object]]:
+        """Yield (index, leaf) as stored, in order or the `newest` first: nothing about them is trusted."""
+        order = ENTRIES.c.index.desc() if newest else ENTRIES.c.index
+        query = sa.select(ENTRIES.c.index, ENTRIES.c.leaf).where(ENTRIES.c.log == self._log).order_by(order)
         if start is not None:
             query = query.where(ENTRIES.c.index >= start)
         if stop is not None:

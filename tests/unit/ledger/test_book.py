@@ -50,6 +50,36 @@ def test_entries_can_be_read_from_an_index_and_by_kind(desk: Desk) -> None:
         assert [entry.index for entry in book.entries(kinds={"key"})] == [0]
 
 
+def test_the_newest_entry_of_a_kind_is_found_from_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk.open() as book:
+        assert book.last("contract") is None
+        book.append([Draft("contract", desk.at, "op-1", {"digest": "old"}), desk.draft("one")])
+        book.append([Draft("contract", desk.at, "op-1", {"digest": "new"}), desk.draft('"kind":"contract"')])
+        book.append([Draft("closed", desk.at, "op-1", {"text": "two"})])
+        read: list[int] = []
+        leaves = Transaction.leaves
+        monkeypatch.setattr(
+            Transaction, "leaves", lambda self, **how: (read.append(row[0]) or row for row in leaves(self, **how))
+        )
+        newest = book.last("contract")
+        assert newest is not None and newest.body == {"digest": "new"}
+        assert read == [5, 4, 3], "no further back than it has to"
+        either = book.last("contract", "closed")
+        assert either is not None and either.index == 5
+        assert book.last("halt") is None
+
+
+def test_a_damaged_entry_of_the_kind_asked_for_is_not_passed_over(desk: Desk) -> None:
+    desk.write("one")
+    with desk.attack() as connection:
+        connection.execute("UPDATE entries SET leaf = CAST(leaf || ' ' AS BLOB) WHERE \"index\" = 1")
+    with desk.open(read_only=True) as book:
+        assert [entry.index for entry in book.entries(kinds=("key",))] == [0]
+        for look in (lambda: book.last("note"), lambda: list(book.entries(kinds=("note",)))):
+            with pytest.raises(LedgerError, match="entry 1"):
+                look()
+
+
 def test_a_checkpoint_covers_the_log_and_is_signed_once(desk: Desk) -> None:
     desk.write("one", "two", sign=False)
     with desk.open() as book:
