@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -78,14 +79,15 @@ def balance(contract: Contract, mission: MissionKind, *, day: date, uses: Iterab
     if terms is None or terms.allowance is None:
         return None
     counted = [use for use in uses if use.counts and use.mission is mission]
-    days = sorted((day_of(use.at, contract.timezone), use.asset) for use in counted)
+    waiting = deque(sorted((day_of(use.at, contract.timezone), use.asset) for use in counted))
     left: dict[date, int] = {}  # by the last day on which it can be drawn, oldest first
     for (first, last), (_, next_last) in pairwise(periods(contract, terms.allowance.per)):
         left = {until: amount for until, amount in left.items() if amount and until >= first}
         left[_until(terms.allowance, last, next_last)] = terms.allowance.count
         used: dict[str, date] = {}
-        for on, asset in days:
-            if first <= on <= last:
+        while waiting and waiting[0][0] <= last:
+            on, asset = waiting.popleft()
+            if on >= first:
                 used.setdefault(asset, on)
         drawn = _draw(left, used.values())
         if day <= last:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from provisioner.model.mission import MissionKind
 from provisioner.model.mission_terms import Allowance, Missions, SoftwareUpdates, WorkstationSetup
 from provisioner.model.values import Duration, Period
+from provisioner.terms import allowances
 from provisioner.terms.allowances import Balance, Use, balance, periods
 from provisioner.testing import make_contract
 
@@ -207,3 +208,30 @@ def test_the_balance_is_that_of_counting_coins(
     day = max([on_day for on_day, _ in days], default=date(2026, 5, 5))
     expected = tokens_left(terms, found.allowance, day, days)
     assert left(terms, day, *[use(name, on_day) for on_day, name in days]) == expected
+
+
+def test_what_was_done_before_the_first_period_takes_nothing_of_it() -> None:
+    terms = contract(1, rollover=True, starts=date(2026, 3, 10))
+    before, within = use("early", date(2026, 2, 28)), use("pc-1", date(2026, 3, 1))
+    assert left(terms, date(2026, 3, 10), before) == 1
+    assert left(terms, date(2026, 3, 10), before, within) == 0
+    assert on(terms, date(2026, 3, 10), before, within).used == {"pc-1"}
+
+
+def test_each_use_is_looked_at_in_its_own_period_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[object] = []
+
+    class Watched(date):
+        def __le__(self, other: date) -> bool:
+            looks.append(self)
+            return super().__le__(other)
+
+        def __ge__(self, other: date) -> bool:
+            looks.append(self)
+            return super().__ge__(other)
+
+    monkeypatch.setattr(allowances, "day_of", lambda at, _zone: Watched(at.year, at.month, at.day))
+    first = date(2016, 1, 1)
+    uses = [use(f"pc-{number}", first + timedelta(days=number)) for number in range(1000)]
+    assert left(contract(starts=first), date(2026, 12, 31), *uses) == 2
+    assert len(looks) < 4 * len(uses), "and not once more for each of 132 months"
