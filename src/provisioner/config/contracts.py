@@ -94,7 +94,10 @@ def _amended(contract: Contract, read: ReadContract) -> list[tuple[Version, Docu
         change = read.document.at((*at, "set"))
         document = replace(document, root=_merged(document.root, change) if change else document.root)
         terms, found = decode(Contract, document)
-        found += _checked(terms, document) if terms else []
+        if terms:
+            found += _checked(terms, document)
+            fixed = rules.amendment_problems(contract, terms)
+            read.problems.extend(read.document.problem((*at, "set", *loc), message) for loc, message in fixed)
         read.problems.extend(_new(found, read.problems, amendment))
         if terms is not None:
             versions.append((Version(effective=amendment.effective, contract=terms), document))

@@ -55,6 +55,16 @@ def problems(contract: Contract) -> Iterator[Finding]:
         yield from _updates(updates, contract=contract)
 
 
+def amendment_problems(signed: Contract, amended: Contract) -> Iterator[Finding]:
+    """Given a contract as signed and as amended, each valid by itself, yield what no amendment may change.
+
+    Its days are counted in one zone: with another one a day could be of both terms, or of neither.
+    """
+    if signed.timezone and amended.timezone and amended.timezone != signed.timezone:
+        change = f"an amendment cannot change the time zone from {signed.timezone} to {amended.timezone}"
+        yield ("timezone",), f"{change}; where its calendars changed, write timezone: {signed.timezone}"
+
+
 def warnings(contract: Contract) -> Iterator[Finding]:
     """Given a contract that holds together, yield what is valid and probably not meant."""
     if not contract.assets:

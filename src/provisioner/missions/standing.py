@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.reporting.contracts import Standing
-from provisioner.terms.days import day_of
-from provisioner.terms.term import last_day
+from provisioner.terms.term import last_day, terms_on
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 
 def standing(loaded: LoadedContract, inventory: Inventory, at: datetime) -> tuple[Contract, Standing]:
     """Given a contract, the client's machines and an instant, return the terms of that day and where they stand."""
-    day = day_of(at, loaded.as_of(loaded.versions[0].effective).timezone)
-    contract = loaded.as_of(day)
+    contract, day = terms_on(loaded, at)
     end = last_day(contract)
     covered = tuple(asset.name for asset in inventory.assets if asset.groups.intersection(contract.assets))
     return contract, Standing(

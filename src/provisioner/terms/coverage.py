@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.model.verdict import Reason, Verdict
 from provisioner.terms.allowances import balance
-from provisioner.terms.days import day_of
-from provisioner.terms.term import last_day
+from provisioner.terms.term import last_day, terms_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,8 +56,7 @@ def verdict(
     The terms are those of the day `at` falls on in the contract's time zone, amendments applied. Every reason against
     it is named with its clause: not in force, uncovered, not promised, allowance used up. Refusals are values.
     """
-    day = day_of(at, loaded.as_of(loaded.versions[0].effective).timezone)
-    contract = loaded.as_of(day)
+    contract, day = terms_on(loaded, at)
     clause = f"missions.{mission}"
     reasons = [*_term(contract, day), *_assets(contract, asset)]
     if contract.mission(mission) is None:

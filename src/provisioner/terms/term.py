@@ -1,4 +1,4 @@
-"""The term of a contract: from which day to which it binds (rule 9)."""
+"""The term of a contract: from which day to which it binds, and with which terms (rules 8 and 9)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.model.contract import RenewalKind
-from provisioner.terms.days import step
+from provisioner.terms.days import day_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
-    from provisioner.model.contract import Contract
+    from provisioner.model.contract import Contract, LoadedContract
 
 ONE_DAY = timedelta(days=1)
+
+
+def terms_on(loaded: LoadedContract, at: datetime) -> tuple[Contract, date]:
+    """Given a contract and an aware instant, return the terms in force then, amendments applied, and the day it is.
+
+    The day is that of the contract's time zone, which no amendment changes (rule 8).
+    """
+    day = day_of(at, loaded.versions[0].contract.timezone)
+    return loaded.as_of(day), day
 
 
 def ends_of_terms(contract: Contract) -> Iterator[date]:

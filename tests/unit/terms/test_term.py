@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 
 import pytest
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from provisioner.model.contract import Contract, Notice, Renewal, RenewalKind
 from provisioner.model.values import Duration, Party
-from provisioner.terms.term import ends_of_terms, last_day, last_useful_day
-from provisioner.testing import make_contract
+from provisioner.terms.term import ends_of_terms, last_day, last_useful_day, terms_on
+from provisioner.testing import loaded, make_contract
 
 ONE_DAY = timedelta(days=1)
 
@@ -108,3 +108,13 @@ def test_notice_ends_the_first_term_it_is_in_time_for(ends: date, term: str, not
     assert given_on + timedelta(days=notice) <= end
     earlier = [known for known in islice(ends_of_terms(contract), 400) if known < end]
     assert all(given_on + timedelta(days=notice) > known for known in earlier)
+
+
+def test_the_day_of_an_instant_is_the_contracts_and_decides_its_terms() -> None:
+    signed, amended = make_contract(), make_contract(assets=("servers",))
+    contract = loaded(signed, (date(2026, 7, 1), amended))
+    assert terms_on(contract, datetime(2026, 6, 30, 21, 59, tzinfo=UTC)) == (signed, date(2026, 6, 30))
+    assert terms_on(contract, datetime(2026, 6, 30, 22, 0, tzinfo=UTC)) == (amended, date(2026, 7, 1))
+    assert terms_on(contract, datetime(2025, 1, 1, tzinfo=UTC)) == (signed, date(2025, 1, 1))
+    with pytest.raises(ValueError, match="time zone"):
+        terms_on(contract, datetime(2026, 7, 1))  # noqa: DTZ001
