@@ -3,8 +3,9 @@
 """Read every promised state of this machine again and return the table of asked and found.
 
 Given `checks`, a list of `{name, kind, asked, ...}`, return `table`, a list of `{name, asked, found, result}` where
-result is `pass`, `fail` or `not_applicable`; rows of a check with `personal: true` say so too. Nothing is changed, so check mode reads the same. One promise about a list
-gives one row an element. A state that cannot be read is `fail` with the reason; a kind nobody knows fails the task.
+result is `pass`, `fail` or `not_applicable`; the rows of a check with `personal: true` say so too. One promise about a
+list gives one row an element. A state that cannot be read is `fail` with the reason; a kind nobody knows fails the task.
+Nothing is changed, so check mode reads the same.
 """
 
 from __future__ import annotations
