@@ -4,8 +4,8 @@
 
 Given `checks`, a list of `{name, kind, asked, ...}`, return `table`, a list of `{name, asked, found, result}` where
 result is `pass`, `fail` or `not_applicable`; the rows of a check with `personal: true` say so too. One promise about a
-list gives one row an element. A state that cannot be read is `fail` with the reason; a kind nobody knows fails the task.
-Nothing is changed, so check mode reads the same.
+list gives one row an element. A state that cannot be read is `fail` with the reason; a kind nobody knows fails the
+task. Nothing is changed, so check mode reads the same.
 """
 
 from __future__ import annotations
