@@ -50,7 +50,7 @@ def onboard(
             asset=premises.asset,
             contract=premises.contract,
             content=wiring.content(site, "workstation_setup"),
-            accept=wiring.acceptance(flag=accept_new_key),
+            accept=wiring.acceptance(flag=accept_new_key, ask=progress.ask),
             ticket=ticket or None,
             check=check,
         )

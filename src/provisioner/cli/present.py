@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from provisioner.cli.command import say
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import CheckResult, Outcome
 
@@ -41,7 +40,8 @@ class Told:
 
     def __enter__(self) -> Told:
         if self._live:
-            self._status = console(self._stream is sys.stderr).status("")
+            drawn = console(self._stream is sys.stderr)
+            self._status = drawn.status("", spinner="dots" if drawn.encoding.startswith("utf") else "line")
         return self
 
     def __exit__(
@@ -70,6 +70,18 @@ class Told:
             return
         text = f"{SHOWN.get(event.kind, event.kind.value):<11} {event.host} {where}".rstrip()
         self.note(f"{text}: {event.message}" if event.message else text)
+
+    def ask(self, question: str) -> str:
+        """Ask the person on stderr, the live line taken away meanwhile; an end of the input is no answer."""
+        self._still()
+        try:
+            print(question, end=" ", file=sys.stderr, flush=True)
+            return sys.stdin.readline().strip()
+        except (OSError, ValueError):  # the terminal is gone, or what was typed is no text
+            return ""
+        finally:
+            if self._status is not None:
+                self._status.start()
 
     def note(self, text: str) -> None:
         """Print one line."""
@@ -132,8 +144,3 @@ def _show_asset(result: AssetResult) -> None:
         print(f"  {label}: {result.failed_task}")
     if result.reason:
         print(f"  {result.reason.code}: {result.reason.text}")
-
-
-def warn(text: str) -> None:
-    """Print one warning on stderr."""
-    say(f"warning: {text}")

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.cli.command import say
 from provisioner.config.clients import client_folder, client_folders, find_host, load_client
 from provisioner.config.playbooks import playbook_roles
 from provisioner.config.role_inputs import load_role_inputs
@@ -111,16 +110,16 @@ def content(where: Site, mission: str) -> Content:
     return read_content(where.checkout, mission, playbook_roles(where.checkout / "playbooks" / f"{mission}.yml"))
 
 
-def acceptance(*, flag: bool) -> Callable[[str], bool]:
+def acceptance(*, flag: bool, ask: Callable[[str], str]) -> Callable[[str], bool]:
     """How an unknown host key is decided: by the flag, else by the person at the terminal, else it is refused."""
 
     def accept(fingerprint: str) -> bool:
         if flag:
             return True
-        if not sys.stdin.isatty():
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
-        say(f"the machine presents a host key nobody has accepted yet: {fingerprint}")
-        return input("Accept it? Compare it with the machine's own first. [yes/no] ").strip() == "yes"
+        presented = f"The machine presents a host key nobody has accepted yet: {fingerprint}\n"
+        return ask(presented + "Accept it? Compare it with the machine's own first. [yes/no]") == "yes"
 
     return accept
 
