@@ -15,12 +15,15 @@ from provisioner.execution.first_contact import BadNews, printable, where
 if TYPE_CHECKING:
     from provisioner.model.asset import Asset
 
+PYTHON = "/usr/bin/python3"
+"""The interpreter on a machine reached over SSH: the system's own, which has python3-apt; not what a PATH finds."""
+
 OLDEST_PYTHON = (3, 8)  # what ansible-core 2.19 needs on a managed machine
 
 # Both scripts: $1 is the marker. One line, no single quote, no exclamation mark: csh and fish pass them on.
 _AS_ROOT = (
     'exec </dev/null; printf "\\n%s uid %s\\n" "$1" "$(id -u)"; '
-    'found=$(python3 -c "import sys, base64, json, zipfile; print(sys.version_info[0], sys.version_info[1])" 2>&1) '
+    f'found=$({PYTHON} -c "import sys, base64, json, zipfile; print(sys.version_info[0], sys.version_info[1])" 2>&1) '
     '&& printf "\\n%s python %s\\n" "$1" "$found"'
 )
 _AS_USER = (
@@ -70,7 +73,7 @@ def check(output: str, marker: str, *, asset: Asset) -> None:
         raise BadNews("privilege_refused", _refusal(output, marker, asset=asset, no_sudo="no_sudo" in said))
     version = re.search(r"(\d+) (\d+)$", said.get("python", ""))
     if version is None:
-        raise BadNews("no_python", f"{here} has no working python3 for root; install it: apt install python3")
+        raise BadNews("no_python", f"{here} has no working {PYTHON} for root; install it: apt install python3")
     if (int(version[1]), int(version[2])) < OLDEST_PYTHON:
         text = f"{here} has Python {version[1]}.{version[2]}, Ansible needs 3.8 or newer; install a newer python3"
         raise BadNews("no_python", text)

@@ -190,7 +190,7 @@ class _Session:
                 broken = self._words(error)
         if expired.is_set():
             text = f"{where(self._asset)} let us in but a first command did not end in {self._deadlines.command:g} s; "
-            raise BadNews("timeout", text + "try `sudo -v` and `python3 -V` on it")
+            raise BadNews("timeout", text + f"try `sudo -v` and `{readiness.PYTHON} -V` on it")
         if broken:
             raise BadNews(
                 "protocol_error", f"{where(self._asset)} let us in but ran no command ({broken}); see its log"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ExecutionError
+from provisioner.execution.readiness import PYTHON
 from provisioner.model.asset import Transport
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
     from provisioner.execution.ports import Order
     from provisioner.model.asset import Asset
-
-
-PYTHON = "/usr/bin/python3"
-"""The interpreter on a machine reached over SSH: the system's own, which has python3-apt; not what a PATH finds."""
 
 
 @dataclass(frozen=True)

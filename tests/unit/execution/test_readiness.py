@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.execution import readiness
 from provisioner.execution.first_contact import BadNews
+from provisioner.execution.workspace import Limits, Workspace, render_config
 from provisioner.model.asset import Address, Asset
 
 MARKER = "provisioner-0123456789abcdef"
@@ -58,6 +59,19 @@ def test_the_command_finds_this_machine_ready(machine: Path) -> None:
     assert verdict(run(machine)) == ("", "")
 
 
+def test_the_python_that_is_tried_is_the_one_that_the_run_uses(machine: Path, tmp_path: Path) -> None:
+    program(machine, "id", "echo 0")
+    program(machine, "python3", 'echo "2 7"')
+    assert verdict(run(machine)) == ("", ""), "another one earlier in PATH counts for nothing"
+
+    workspace = Workspace(tmp_path / "iv-1")
+    workspace.seal()
+    config = render_config(workspace, tmp_path / "known_hosts", Limits())
+    workspace.remove()
+    assert f"interpreter_python = {readiness.PYTHON}\n" in config
+    assert f"$({readiness.PYTHON} -c" in readiness.command(MARKER, password=False)
+
+
 def test_the_password_reaches_sudo_on_its_input_only(machine: Path) -> None:
     program(machine, "sudo", f'printf "%s " "$@" >{machine}/arguments; read line; echo "$line" >{machine}/input')
 
@@ -106,8 +120,8 @@ def test_noise_around_the_answer_is_no_answer() -> None:
         ("This account is currently not available.\n", "login_refused", "its shell runs no commands"),
         (READY.replace(MARKER, "provisioner-other"), "login_refused", "its shell runs no commands"),
         (READY.split(f"{MARKER} end")[0], "protocol_error", "broke off"),
-        (READY.replace(f"{MARKER} python 3 11", ""), "no_python", "has no working python3"),
-        (READY.replace("python 3 11", "python Traceback"), "no_python", "has no working python3"),
+        (READY.replace(f"{MARKER} python 3 11", ""), "no_python", "has no working /usr/bin/python3"),
+        (READY.replace("python 3 11", "python Traceback"), "no_python", "has no working /usr/bin/python3"),
         (READY.replace("python 3 11", "python 3 7"), "no_python", "has Python 3.7"),
         (READY.replace("python 3 11", "python 2 7"), "no_python", "has Python 2.7"),
         (READY.replace("uid 0", "uid 1000"), "privilege_refused", "did not make ops root"),
