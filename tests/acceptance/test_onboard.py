@@ -45,7 +45,7 @@ def desk(new_desk: Callable[[], Desk], lab_machine: Machines) -> Desk:
     """A desk with a fresh machine, `ws-01`, that a contract covers."""
     desk = new_desk()
     machine = lab_machine("onboard", state=desk.state)
-    anne = {"name": "anne", "keys": [machine.access.key.with_name("id_ed25519.pub").read_text().strip()]}
+    anne = {"name": "annelore", "keys": [machine.access.key.with_name("id_ed25519.pub").read_text().strip()]}
     desk.add("workstations", "ws-01", machine.port, os_baseline_administrators=[anne])
     desk.write()
     return desk
@@ -90,12 +90,12 @@ def test_the_record_is_what_was_said(desk: Desk, first: tuple[int, dict[str, Any
 
 def test_a_persons_name_is_shown_and_is_in_no_entry(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:
     shown = [check["name"] for check in first[1]["assets"][0]["checks"]]
-    assert "account anne" in shown
+    assert "account annelore" in shown
     _, log = desk.ask("audit.show", "--client", "demo", "--entry", first[1]["intervention"])
     for entry in log["entries"]:
-        assert "anne" not in json.dumps(entry["body"])
+        assert "annelore" not in json.dumps(entry["body"])
         assert "Alice" not in json.dumps(entry["body"])
-    assert "account anne" in log["entries"][1]["known"].values()
+    assert "account annelore" in log["entries"][1]["known"].values()
 
 
 def test_the_second_run_is_unchanged(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:
