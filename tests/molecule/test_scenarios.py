@@ -57,7 +57,7 @@ def test_default(role: str, molecule_environment: dict[str, str]) -> None:
 
 @pytest.mark.molecule
 def test_all_roles_alternative(molecule_environment: dict[str, str]) -> None:
-    molecule(CHECKOUT / "playbooks", "alternative", molecule_environment)
+    molecule(CHECKOUT / "tests/workstation_setup", "alternative", molecule_environment)
 
 
 @pytest.mark.long
