@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from contextlib import suppress
@@ -36,6 +37,7 @@ def terminal():
 def read_until(descriptor: int, mark: bytes) -> bytes:
     seen = b""
     while mark not in seen:
+        assert select.select([descriptor], [], [], 20)[0], seen
         seen += os.read(descriptor, 1000)
     return seen
 
@@ -51,10 +53,13 @@ def answer(terminal, typed: bytes, *flags: str, stdout=None) -> tuple[int, bytes
         env={**os.environ, "TERM": "xterm", "PYTHONUTF8": "1"},
         start_new_session=True,
     ) as program:
-        seen = read_until(ours, QUESTION)
-        os.write(ours, typed)
-        seen += read_until(ours, b"accepted ")
-        return program.wait(timeout=20), seen
+        try:
+            seen = read_until(ours, QUESTION)
+            os.write(ours, typed)
+            seen += read_until(ours, b"accepted ")
+            return program.wait(timeout=20), seen
+        finally:
+            program.kill()
 
 
 @pytest.mark.parametrize(
