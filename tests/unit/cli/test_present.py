@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import pytest
@@ -35,9 +36,10 @@ def terminal():
 
 
 def read_until(descriptor: int, mark: bytes) -> bytes:
-    seen = b""
+    seen, until = b"", time.monotonic() + 20
     while mark not in seen:
-        assert select.select([descriptor], [], [], 20)[0], seen
+        left = until - time.monotonic()
+        assert left > 0 and select.select([descriptor], [], [], left)[0], seen[-500:]
         seen += os.read(descriptor, 1000)
     return seen
 
