@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +201,30 @@ def test_a_run_is_told_as_it_happens_and_leaves_nothing(site: Site) -> None:
         ("task", "Tell"),
         ("ok", "Tell"),
     ]
+    assert list(site.runs.iterdir()) == []
+
+
+def test_a_run_works_in_a_folder_with_spaces_and_beside_an_agent_full_of_keys(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent's keys alone would end in "Too many authentication failures"."""
+    state = tmp_path / "My Projects" / "état (Bob's)"
+    state.mkdir(parents=True)
+    keys = [make_key(tmp_path / f"other-{number}") for number in range(7)]
+    identity = Path(shutil.copy(server.identity, state / "id_ed25519"))
+    socket_path = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket_path)], stdout=subprocess.DEVNULL)
+    try:
+        assert wait_for(socket_path.is_socket, 10)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket_path))
+        subprocess.run(["ssh-add", "-q", *map(str, keys)], check=True)
+        site = Site(state, replace(server, identity=identity))
+        site.playbook({"name": "Look", "ansible.builtin.ping": {}})
+        result = site.run()
+    finally:
+        agent.terminate()
+        agent.wait(10)
+    assert (result.status, result.tallies["ws-01"].ok) == (RunStatus.FINISHED, 1)
     assert list(site.runs.iterdir()) == []
 
 

@@ -1,11 +1,13 @@
-"""What both probes share: bad news, deadlines that hold, and the first TCP connection."""
+"""What both probes share: bad news, deadlines that hold, the first TCP connection; and whom TLS trusts."""
 
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,6 +80,16 @@ def connect(asset: Asset, *, seconds: float) -> socket.socket:
     except OSError as error:
         text = f"{where(asset)} cannot be reached: {error.strerror or error}; is the network or the VPN up?"
         raise BadNews("no_route", text) from None
+
+
+def trusted(authorities: Path | None) -> Path:
+    """Given a client's CA file, if it has one, return the file or folder of authorities that decides: else OpenSSL's.
+
+    OpenSSL's own defaults, not those that SSL_CERT_FILE names. None of them may exist.
+    """
+    paths = ssl.get_default_verify_paths()
+    candidates = (authorities, Path(paths.openssl_cafile), Path(paths.openssl_capath))
+    return next((path for path in candidates if path and path.exists()), Path(paths.openssl_cafile))
 
 
 def printable(text: str, asset: Asset) -> str:

@@ -10,7 +10,6 @@ import ssl
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -18,12 +17,13 @@ import urllib3
 from winrm.exceptions import InvalidCredentialsError
 from winrm.protocol import Protocol
 
-from provisioner.execution.first_contact import BadNews, Deadlines, connect, deadline, printable, where
+from provisioner.execution.first_contact import BadNews, Deadlines, connect, deadline, printable, trusted, where
 from provisioner.execution.known_hosts import fingerprint
 from provisioner.execution.ports import Contact, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from provisioner.model.asset import Asset
 
@@ -59,12 +59,10 @@ class WinrmProbe:
         return met
 
     def _trusted(self, client: str) -> Path:
-        """Return the file or folder of authorities; OpenSSL's own defaults, not those that SSL_CERT_FILE names."""
-        paths = ssl.get_default_verify_paths()
-        candidates = (self._file(client), Path(paths.openssl_cafile), Path(paths.openssl_capath))
-        for path in candidates:
-            if path.exists():
-                return path
+        """Return the file or folder of authorities, which exists."""
+        path = trusted(self._file(client))
+        if path.exists():
+            return path
         text = f"no certificate authority is known here; put the client's into {self._file(client)}"
         raise BadNews("certificate_invalid", text)
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import string
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.errors import ExecutionError
+from provisioner.errors import ExecutionError, UsageError
+from provisioner.execution.first_contact import trusted
 from provisioner.execution.readiness import PYTHON
 from provisioner.model.asset import Transport
 
@@ -23,6 +26,22 @@ if TYPE_CHECKING:
 
     from provisioner.execution.ports import Order
     from provisioner.model.asset import Asset
+
+
+_PLAIN = frozenset(" /._-+@=()'" + string.ascii_letters + string.digits)
+
+
+def refuse_odd_path(state: Path) -> None:
+    """Given the state folder, raise UsageError when a run's ansible.cfg or OpenSSH's options would misread its path.
+
+    Spaces and letters of any language are fine; `:` `%` `$` `"` and the like mean something in one of those places.
+    """
+    odd = next((char for char in str(state) if char not in _PLAIN and (char.isascii() or not char.isprintable())), "")
+    if odd:
+        raise UsageError(
+            f"{str(state)!r}: a run cannot be configured in a folder with {odd!r} in its path",
+            hint="set PROVISIONER_STATE to a folder whose path has letters, digits, spaces and hyphens only",
+        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +137,10 @@ def unsafe_yaml(value: object) -> str:
 
 
 def connection_variables(asset: Asset, *, identity: Path | None, authorities: Path | None) -> dict[str, object]:
-    """Given an asset, return the `ansible_*` variables of its connection: ours alone, never the client's."""
+    """Given an asset, return the `ansible_*` variables of its connection: ours alone, never the client's.
+
+    `identity` is the only SSH key to try (None: the technician's own), `authorities` the client's CA file, if any.
+    """
     address = asset.address
     variables: dict[str, object] = {
         "ansible_host": address.host,
@@ -127,11 +149,18 @@ def connection_variables(asset: Asset, *, identity: Path | None, authorities: Pa
         "ansible_connection": address.transport.value,
     }
     if address.transport is Transport.WINRM:
-        variables |= {"ansible_winrm_transport": "ntlm", "ansible_winrm_server_cert_validation": "validate"}
-        if authorities is not None:
-            variables["ansible_winrm_ca_trust_path"] = str(authorities)
+        variables |= {
+            "ansible_winrm_transport": "ntlm",
+            "ansible_winrm_server_cert_validation": "validate",
+            "ansible_winrm_ca_trust_path": str(trusted(authorities)),
+            "ansible_winrm_proxy": None,
+        }
     elif identity is not None:
-        variables["ansible_ssh_private_key_file"] = str(identity)
+        # An agent with many keys would be asked first, and use up the logins that sshd allows (MaxAuthTries is 6).
+        variables |= {
+            "ansible_ssh_private_key_file": str(identity),
+            "ansible_ssh_common_args": "-o IdentitiesOnly=yes",
+        }
     names = {"become_password": "ansible_become_password", "password": "ansible_password"}
     return variables | {names[kind]: secret for kind, secret in asset.secrets.items()}
 
@@ -155,18 +184,30 @@ class Limits:
     silence: int = 1200
 
 
+def _ssh_arguments(known_hosts: Path, limits: Limits) -> str:
+    """OpenSSH's arguments in one line that shlex.split, which Ansible uses, takes apart again."""
+    options = {
+        "ControlMaster": "auto",
+        "ControlPersist": "60s",
+        "UserKnownHostsFile": f'"{known_hosts}"',
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "ConnectTimeout": limits.connect,
+        "ServerAliveInterval": limits.keepalive,
+        "ServerAliveCountMax": 3,
+    }
+    words = ["-F", "none"]
+    for key, value in options.items():
+        words += ["-o", f"{key}={value}"]
+    return shlex.join(words)
+
+
 def render_config(workspace: Workspace, known_hosts: Path, limits: Limits) -> str:
     """Return the run's ansible.cfg: host keys checked against `known_hosts` alone, keepalives, no retries, no cows.
 
     Pipelining stays off on purpose: with a terminal on the machine's side sshd hangs up what a dead controller left.
     """
-    ssh = [
-        "-F none",
-        "-o ControlMaster=auto -o ControlPersist=60s",
-        f"-o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes",
-        f"-o UpdateHostKeys=no -o ConnectTimeout={limits.connect}",
-        f"-o ServerAliveInterval={limits.keepalive} -o ServerAliveCountMax=3",
-    ]
     settings: dict[str, dict[str, object]] = {
         "defaults": {
             "roles_path": workspace.project / "roles",
@@ -182,7 +223,7 @@ def render_config(workspace: Workspace, known_hosts: Path, limits: Limits) -> st
         },
         "inventory": {"enable_plugins": "yaml"},
         "ssh_connection": {
-            "ssh_args": " ".join(ssh),
+            "ssh_args": _ssh_arguments(known_hosts, limits),
             "control_path_dir": workspace.sockets,
             "control_path": "%(directory)s/%%C",
             "pipelining": False,

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import configparser
 import json
-from typing import TYPE_CHECKING, Any
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from ansible.plugins.connection import ConnectionBase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.errors import ExecutionError
+from provisioner.errors import ExecutionError, UsageError
 from provisioner.execution.ports import Order
+from provisioner.execution.winrm import WinrmProbe
 from provisioner.execution.workspace import (
     Limits,
     Workspace,
     connection_variables,
+    refuse_odd_path,
     render_config,
     render_inventory,
     unsafe_yaml,
@@ -24,9 +29,6 @@ from provisioner.execution.workspace import (
 from provisioner.model.asset import Address, Transport
 from provisioner.model.plan import Step
 from provisioner.testing import make_asset, make_content
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Unsafe(str):
@@ -120,18 +122,68 @@ def test_the_connection_of_an_ssh_machine(tmp_path: Path) -> None:
         "ansible_user": "technician",
         "ansible_connection": "ssh",
         "ansible_ssh_private_key_file": str(tmp_path / "key"),
+        "ansible_ssh_common_args": "-o IdentitiesOnly=yes",
         "ansible_become_password": "{{ x }}",
         "ansible_password": "p",
     }
 
 
+def test_without_a_key_of_the_client_the_technicians_own_are_tried() -> None:
+    found = connection_variables(make_asset(), identity=None, authorities=None)
+    assert not {"ansible_ssh_private_key_file", "ansible_ssh_common_args"} & found.keys()
+
+
 def test_the_connection_of_a_windows_machine_validates_its_certificate(tmp_path: Path) -> None:
     address = Address(host="192.0.2.1", port=5986, user="admin", transport=Transport.WINRM)
-    found = connection_variables(make_asset(address=address), identity=tmp_path / "key", authorities=tmp_path / "ca")
+    authorities = tmp_path / "ca.pem"
+    authorities.touch()
+    found = connection_variables(make_asset(address=address), identity=tmp_path / "key", authorities=authorities)
     assert found["ansible_winrm_server_cert_validation"] == "validate"
     assert found["ansible_winrm_transport"] == "ntlm"
-    assert found["ansible_winrm_ca_trust_path"] == str(tmp_path / "ca")
-    assert "ansible_ssh_private_key_file" not in found
+    assert found["ansible_winrm_ca_trust_path"] == str(authorities)
+    assert not {"ansible_ssh_private_key_file", "ansible_ssh_common_args"} & found.keys()
+
+
+def test_the_run_trusts_whom_the_probe_trusts_and_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    address = Address(host="192.0.2.1", port=5986, user="admin", transport=Transport.WINRM)
+    found = connection_variables(make_asset(address=address), identity=None, authorities=None)
+    assert found["ansible_winrm_ca_trust_path"] == str(WinrmProbe(Path("/nowhere"))._trusted("demo"))
+    assert "ansible_winrm_proxy" in found and found["ansible_winrm_proxy"] is None
+
+
+def as_ssh_reads(arguments: str, *more: str) -> dict[str, str]:
+    """The options that OpenSSH itself takes from what Ansible would pass on."""
+    words = [*ConnectionBase._split_ssh_args(arguments), *more]
+    done = subprocess.run(["ssh", "-G", *words, "example.test"], capture_output=True, text=True, check=True)
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+
+
+@pytest.mark.parametrize("name", ["My Projects", "Bob's", "état (2)", "a=b@c", "two  spaces"])
+def test_a_state_folder_may_have_spaces_and_letters_of_any_language(tmp_path: Path, name: str) -> None:
+    state = tmp_path / name
+    refuse_odd_path(state)
+    workspace = Workspace(state / "iv-1")
+    workspace.seal()
+    config = configparser.ConfigParser(inline_comment_prefixes=(";",))  # as Ansible reads it
+    config.read_string(render_config(workspace, state / "known_hosts", Limits()))
+    workspace.remove()
+    connection = connection_variables(make_asset(), identity=state / "id", authorities=None)
+    key = f'IdentityFile="{connection["ansible_ssh_private_key_file"]}"'  # as Ansible passes it on
+    more = ConnectionBase._split_ssh_args(str(connection["ansible_ssh_common_args"]))
+    effective = as_ssh_reads(config.get("ssh_connection", "ssh_args", raw=True), "-o", key, *more)
+    assert effective["userknownhostsfile"] == str(state / "known_hosts")
+    assert (effective["identityfile"], effective["identitiesonly"]) == (str(state / "id"), "yes")
+    assert config.get("defaults", "roles_path", raw=True) == f"{state}/iv-1/project/roles"
+
+
+@pytest.mark.parametrize(
+    "name", ["a:b", "100%", "${HOME}", 'say "x"', "a\\b", "a ;b", "a,b", "{{ x }}", "a\nb", "a\u202eb"]
+)
+def test_a_state_folder_that_would_be_misread_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be configured in a folder with") as caught:
+        refuse_odd_path(tmp_path / name)
+    assert "PROVISIONER_STATE" in caught.value.hint and str(caught.value).isprintable()
 
 
 def test_the_configuration_checks_host_keys_against_one_file(tmp_path: Path) -> None:
@@ -140,12 +192,13 @@ def test_the_configuration_checks_host_keys_against_one_file(tmp_path: Path) -> 
     text = render_config(workspace, tmp_path / "known_hosts", Limits(connect=3, keepalive=2))
     config = configparser.ConfigParser(interpolation=None)
     config.read_string(text)
-    arguments = config["ssh_connection"]["ssh_args"]
+    effective = as_ssh_reads(config["ssh_connection"]["ssh_args"])
     assert config["defaults"]["host_key_checking"] == "True"
-    assert "StrictHostKeyChecking=yes" in arguments and "=no " not in arguments.replace("UpdateHostKeys=no ", "")
-    assert f"UserKnownHostsFile={tmp_path / 'known_hosts'} " in arguments
-    assert "GlobalKnownHostsFile=/dev/null" in arguments and "accept-new" not in text
-    assert "ConnectTimeout=3" in arguments and "ServerAliveInterval=2" in arguments
+    assert effective["stricthostkeychecking"] in ("true", "yes") and effective["updatehostkeys"] in ("false", "no")
+    assert effective["userknownhostsfile"] == str(tmp_path / "known_hosts")
+    assert effective["globalknownhostsfile"] == "/dev/null"
+    assert (effective["connecttimeout"], effective["serveraliveinterval"]) == ("3", "2")
+    assert (effective["serveralivecountmax"], effective["controlmaster"]) == ("3", "auto")
     assert config["ssh_connection"]["pipelining"] == "False" and config["ssh_connection"]["usetty"] == "True"
     workspace.remove()
 
