@@ -17,7 +17,7 @@ def up(_context: Context, client: str = "demo", image: str = "", json: bool = Fa
     """Make the practice machines run, and their host keys known. Example: invoke lab.up"""
     from provisioner.cli import wiring
 
-    practice = wiring.practice(wiring.site(), client, image=image)
+    practice = wiring.practice(wiring.site(writes=True), client, image=image)
     running = practice.lab.up(practice.machines, practice.access, say=say)
     rows = [{"name": one.machine.name, "port": one.machine.port, "container": one.container} for one in running]
     if json:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.cli.command import CLIENT_HELP, JSON_HELP, command, print_json, required
+from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
     from invoke.context import Context
+
+TICKET_LENGTH = 64
 
 
 @command(
@@ -43,7 +46,7 @@ def onboard(
     from provisioner.reporting.interventions import intervention_document
 
     name = required("host", host, "invoke onboard --host ws-01 --client demo")
-    site = wiring.site()
+    site = wiring.site(writes=True)
     premises = wiring.premises(site, name, client=client or None, contract_id=contract_id or None)
     with Told(to_stdout=not json) as progress:
         wish = Wish(
@@ -51,7 +54,7 @@ def onboard(
             contract=premises.contract,
             content=wiring.content(site, "workstation_setup"),
             accept=wiring.acceptance(flag=accept_new_key, ask=progress.ask),
-            ticket=ticket or None,
+            ticket=_checked(ticket),
             check=check,
         )
         intervention = set_up_workstation(wish, wiring.services(site, premises.asset, progress))
@@ -60,3 +63,11 @@ def onboard(
     else:
         show_intervention(intervention)
     return EXIT_CODES[intervention.outcome]
+
+
+def _checked(ticket: str) -> str | None:
+    """Return the ticket, None for none; UsageError for one that an entry could not hold or a person not read."""
+    if len(ticket) > TICKET_LENGTH or not ticket.isprintable():
+        said = f"--ticket {ticket[:TICKET_LENGTH]!a} is no ticket"
+        raise UsageError(said, hint=f"write printable text of at most {TICKET_LENGTH} characters, such as T-1234")
+    return ticket or None

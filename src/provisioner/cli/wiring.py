@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from provisioner.config.clients import client_folder, client_folders, find_host, load_client
 from provisioner.config.playbooks import playbook_roles
 from provisioner.config.role_inputs import load_role_inputs
-from provisioner.config.settings import load_settings
+from provisioner.config.settings import load_settings, prepare_state, state_folder
 from provisioner.errors import ConfigurationError, UsageError
 from provisioner.missions.services import Services
 
@@ -51,14 +51,11 @@ class Site:
     settings: Settings
 
 
-def site() -> Site:
-    """Read the settings; make the state folder (0700) when there is none, refuse one that others can read."""
+def site(*, writes: bool = False) -> Site:
+    """Read the settings. A command that `writes` gets its state folder made, and checked: others only look."""
     settings = load_settings(os.environ, checkout=CHECKOUT, login=_login())
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if settings.state.stat().st_mode & 0o077:
-        raise UsageError(
-            f"{settings.state} is open to others: it holds keys and secrets", hint=f"chmod 700 {settings.state}"
-        )
+    if writes:
+        prepare_state(settings.state)
     return Site(CHECKOUT, settings)
 
 
@@ -134,15 +131,21 @@ def open_book(where: Site, client: str, *, read_only: bool = False) -> Iterator[
 
 
 def services(where: Site, asset: Asset, progress: Progress) -> Services:
-    """Build what an intervention on the client's machines needs."""
+    """Build what an intervention on the client's machines needs; MissingTool where a program of a run is not here."""
     from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
     from provisioner.execution.leases import FileLeases
     from provisioner.execution.probe import TransportProbe
     from provisioner.execution.ssh import SshProbe
     from provisioner.execution.winrm import WinrmProbe
+    from provisioner.execution.workspace import refuse_odd_path
+    from provisioner.lab.doctor import RUN_NEEDS, find_program
     from provisioner.model.asset import Transport
 
     refuse_weak_environment(os.environ)
+    refuse_odd_path(where.settings.state)
+    for program, remedy in RUN_NEEDS.items():
+        if program != "ssh" or asset.address.transport is Transport.SSH:
+            find_program(program, remedy)
     state = where.settings.state
     identity = state / "ssh" / asset.client / "id_ed25519"
     identity_or_none = identity if identity.exists() else None
@@ -238,11 +241,12 @@ def diagnose() -> tuple[Finding, ...]:
     from provisioner.lab.engine import cache_folder
     from provisioner.ledger.place import MOUNTS, refuse_network
 
-    settings = load_settings(os.environ, checkout=CHECKOUT, login=_login())
-    around = Surroundings(settings.state, cache_folder(os.environ), os.environ, now())
-    refusals = {
+    state = state_folder(os.environ, checkout=CHECKOUT)
+    around = Surroundings(state, cache_folder(os.environ), os.environ, now())
+    refusals: dict[str, Callable[[], object]] = {
+        "settings": lambda: load_settings(os.environ, checkout=CHECKOUT, login=_login()),
         "host key checking": lambda: refuse_weak_environment(os.environ),
-        "state folder, file system": lambda: refuse_network(settings.state, mounts=MOUNTS.read_text()),
+        "state folder, file system": lambda: refuse_network(state, mounts=MOUNTS.read_text()),
     }
     return checks(around, refusals)
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.errors import ExecutionError
+from provisioner.errors import ExecutionError, MissingTool, UsageError
 from provisioner.model.plan import Content
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ NOT_EXECUTED = frozenset({"molecule", "__pycache__", "README.md"})
 
 CALLED = re.compile(r"^\s*(?:- )?([a-z_]+\.[a-z_]+)\.[a-z_]+:", re.MULTILINE)
 """A module called by its full name at the beginning of a line."""
+
+
+_INSTALL = "run `make demo`, or install requirements.lock"
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -42,7 +45,7 @@ def digest_role(folder: Path) -> str:
 
 
 def commit_of(root: Path) -> str:
-    """The git commit of the checkout, with `-dirty` when playbooks or roles differ from it; `unknown` outside git."""
+    """The git commit of the checkout, with `-dirty` when a tracked file differs from it; `unknown` outside git."""
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
@@ -52,15 +55,18 @@ def commit_of(root: Path) -> str:
 
 
 def read_content(root: Path, playbook: str, roles: Sequence[str]) -> Content:
-    """Given the checkout, a playbook's name without `.yml` and its roles, return their digests and versions."""
+    """Given the checkout, a playbook's name without `.yml` and its roles, return their digests and versions.
+
+    Raises UsageError for a role that is not there, MissingTool for a collection or Ansible itself: nothing began yet.
+    """
     missing = [name for name in roles if not (root / "roles" / name).is_dir()]
     if missing:
-        raise ExecutionError(f"playbooks/{playbook}.yml names roles that do not exist: {', '.join(missing)}")
+        raise UsageError(f"playbooks/{playbook}.yml names roles that do not exist: {', '.join(missing)}")
     return Content(
         playbook=playbook,
         playbook_digest=digest_file(root / "playbooks" / f"{playbook}.yml"),
         roles={name: digest_role(root / "roles" / name) for name in roles},
-        ansible=metadata.version("ansible-core"),
+        ansible=_distribution("ansible-core").version,
         commit=commit_of(root),
         collections=read_collections([root / "roles" / name for name in roles]),
     )
@@ -70,7 +76,7 @@ def read_collections(roles: Sequence[Path]) -> dict[str, str]:
     """Given the folders of roles, return `VERSION DIGEST` of each collection whose modules they call, by name.
 
     The digest is the SHA-256, hex, of the collection's FILES.json, which has the digest of each of its files. Raises
-    ExecutionError for a collection that the package `ansible` does not bring.
+    MissingTool for a collection that the package `ansible` does not bring.
     """
     texts = (path.read_text(encoding="utf-8") for role in roles for path in role.glob("*/*.yml"))
     names = {found for text in texts for found in CALLED.findall(text)} - {"ansible.builtin", "ansible.legacy"}
@@ -78,12 +84,19 @@ def read_collections(roles: Sequence[Path]) -> dict[str, str]:
 
 
 def _collection(name: str) -> str:
-    folder = Path(str(metadata.distribution("ansible").locate_file("ansible_collections"))) / name.replace(".", "/")
+    folder = Path(str(_distribution("ansible").locate_file("ansible_collections"))) / name.replace(".", "/")
     try:
         manifest = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
         return f"{manifest['collection_info']['version']} {digest_file(folder / 'FILES.json')}"
     except FileNotFoundError:
-        raise ExecutionError(f"a role calls the collection {name}, which is not installed") from None
+        raise MissingTool(f"a role calls the collection {name}, which is not installed", hint=_INSTALL) from None
+
+
+def _distribution(name: str) -> metadata.Distribution:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise MissingTool(f"the package {name} is not installed", hint=_INSTALL) from None
 
 
 def copy_content(root: Path, content: Content, project: Path) -> Path:

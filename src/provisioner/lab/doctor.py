@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 VAULT = "PROVISIONER_VAULT_PASSWORD_FILE"
 ROOM = {"state": 1, "cache": 3}
 """Gigabytes that must be free in the state folder (ledger, plans) and in the cache (images of practice machines)."""
+
+
+RUN_NEEDS = {
+    "ansible-playbook": "run `make demo`, or install requirements.lock",
+    "ssh": "apt-get install openssh-client",
+    **dict.fromkeys(("setpriv", "flock", "unshare"), "apt-get install util-linux"),
+}
+"""The programs of a run, each with how to get it; a machine reached by WinRM needs no ssh."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Surroundings:
     now: datetime
 
 
-def checks(around: Surroundings, refusals: Mapping[str, Callable[[], None]]) -> tuple[Finding, ...]:
+def checks(around: Surroundings, refusals: Mapping[str, Callable[[], object]]) -> tuple[Finding, ...]:
     """Return a finding for everything provisioner needs here, practice machines included.
 
     `refusals` are what other packages would refuse to start with, by name: each returns when all is well, or raises a
@@ -55,16 +64,15 @@ def checks(around: Surroundings, refusals: Mapping[str, Callable[[], None]]) -> 
     looks: dict[str, Look] = {
         "python": _python,
         "python packages": _packages,
-        "ansible-playbook": lambda: _tool("ansible-playbook", "run `make demo`, or install requirements.lock"),
-        "ssh": lambda: _tool("ssh", "apt-get install openssh-client"),
-        "ssh-keygen": lambda: _tool("ssh-keygen", "apt-get install openssh-client"),
-        "git": lambda: _tool("git", "apt-get install git"),
+        **{name: partial(find_program, name, remedy) for name, remedy in RUN_NEEDS.items()},
+        "ssh-keygen": lambda: find_program("ssh-keygen", "apt-get install openssh-client"),
+        "git": lambda: find_program("git", "apt-get install git"),
         "containment": _containment,
         "state folder": lambda: _state_folder(around.state),
         "state folder, space": lambda: _space(around.state, ROOM["state"]),
         "vault password file": lambda: _vault(around.environ),
         "practice machines: podman": lambda: _podman(around.cache),
-        "practice machines: mmdebstrap": lambda: _tool("mmdebstrap", "apt-get install mmdebstrap"),
+        "practice machines: mmdebstrap": lambda: find_program("mmdebstrap", "apt-get install mmdebstrap"),
         "practice machines: space": lambda: _space(around.cache, ROOM["cache"]),
     }
     looks |= {name: _allowed(refuses) for name, refuses in refusals.items()}
@@ -76,9 +84,11 @@ def _look(name: str, look: Look) -> Finding:
         return Finding(name, True, look())
     except ProvisionerError as error:
         return Finding(name, False, str(error), error.hint)
+    except OSError as error:
+        return Finding(name, False, str(error), "see to it that this user can read it, or work as its owner")
 
 
-def _allowed(refuses: Callable[[], None]) -> Look:
+def _allowed(refuses: Callable[[], object]) -> Look:
     def look() -> str:
         refuses()
         return "nothing against it"
@@ -86,8 +96,8 @@ def _allowed(refuses: Callable[[], None]) -> Look:
     return look
 
 
-def _tool(name: str, remedy: str) -> str:
-    """Find a program beside this Python, then on PATH."""
+def find_program(name: str, remedy: str) -> str:
+    """Return the path of a program: beside this Python, else on PATH; MissingTool with the remedy if it is nowhere."""
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
@@ -123,8 +133,7 @@ def _packages() -> str:
 def _containment() -> str:
     """Try what every run of Ansible is wrapped in: a PID namespace, for a plain user inside a user namespace."""
     as_root = os.geteuid() == 0
-    for name in ("setpriv", "flock", "unshare"):
-        _tool(name, "apt-get install util-linux")
+    find_program("unshare", RUN_NEEDS["unshare"])
     namespaces = ("--pid",) if as_root else ("--user", "--map-current-user", "--pid")
     done = subprocess.run(
         ["unshare", *namespaces, "--fork", "--kill-child=KILL", "true"], capture_output=True, text=True, check=False

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import subprocess
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.errors import ExecutionError
+from provisioner.errors import ExecutionError, MissingTool, UsageError
 from provisioner.execution.content import commit_of, copy_content, digest_role, read_content
 
 if TYPE_CHECKING:
@@ -70,8 +71,27 @@ def test_a_change_after_planning_is_refused_and_named(root: Path, tmp_path: Path
 
 
 def test_a_role_that_does_not_exist_is_named(root: Path) -> None:
-    with pytest.raises(ExecutionError, match="roles that do not exist: three"):
+    with pytest.raises(UsageError, match="roles that do not exist: three"):
         read_content(root, "site", ["one", "three"])
+
+
+def test_a_collection_that_is_not_installed_is_named(root: Path) -> None:
+    (root / "roles/one/tasks/main.yml").write_text("- ours.nowhere.module:\n", encoding="utf-8")
+    with pytest.raises(MissingTool, match=r"the collection ours\.nowhere, which is not installed"):
+        read_content(root, "site", ["one"])
+
+
+@pytest.mark.parametrize("package", ["ansible", "ansible-core"])
+def test_ansible_that_is_not_installed_is_named(root: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    installed = metadata.distribution
+
+    def distribution(name: str) -> metadata.Distribution:
+        return installed("no-such-package" if name == package else name)
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
+    (root / "roles/one/tasks/main.yml").write_text("- ansible.posix.sysctl:\n", encoding="utf-8")
+    with pytest.raises(MissingTool, match=f"the package {package} is not installed"):
+        read_content(root, "site", ["one"])
 
 
 def test_the_commit_says_when_the_checkout_differs_from_it(root: Path) -> None:

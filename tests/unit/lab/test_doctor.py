@@ -179,3 +179,12 @@ def test_a_clock_that_nothing_sets_is_advice(look, monkeypatch, answer, remedy):
     finding = look("clock")
     assert finding.ok
     assert bool(finding.remedy) is remedy
+
+
+def test_what_cannot_be_looked_at_is_a_finding(look):
+    def refuses():
+        raise PermissionError(13, "Permission denied", "/somebody/else/s")
+
+    finding = look("the look", refusals={"the look": refuses})
+    assert not finding.ok and finding.remedy
+    assert "Permission denied" in finding.found and "/somebody/else/s" in finding.found

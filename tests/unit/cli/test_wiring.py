@@ -1,0 +1,123 @@
+"""The composition root: what is made, and what is refused, before anything is opened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.cli import wiring
+from provisioner.cli.collection import namespace
+from provisioner.errors import MissingTool, UsageError
+from provisioner.model.asset import Address, Asset, Transport
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from invoke.program import Program
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of the settings; it is not there yet."""
+    monkeypatch.setenv("PROVISIONER_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def invoke() -> Program:
+    from invoke.program import Program
+
+    return Program(namespace=namespace, name="invoke", version="0")
+
+
+def code(invoke: Program, *words: str) -> int:
+    try:
+        invoke.run(["invoke", *words], exit=True)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("contract.check",), 0),
+        (("contract.show", "--client", "demo"), 0),
+        (("audit.log", "--client", "demo"), 7),
+        (("audit.show", "--client", "demo", "--entry", "1"), 7),
+        (("audit.verify", "--client", "demo"), 7),
+    ],
+)
+def test_a_command_that_only_looks_makes_nothing_and_asks_for_no_mode(
+    state: Path, invoke: Program, words: tuple[str, ...], expected: int
+) -> None:
+    assert code(invoke, *words) == expected
+    assert not state.exists()
+    state.mkdir(mode=0o755)
+    assert code(invoke, *words) == expected
+    assert list(state.iterdir()) == []
+
+
+def test_a_command_that_writes_refuses_a_folder_that_is_open_to_others(
+    state: Path, invoke: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state.mkdir(mode=0o755)
+    assert code(invoke, "onboard", "--host", "ws-01", "--client", "demo", "--json") == 2
+    assert f"chmod 700 {state}" in json.loads(capsys.readouterr().out)["next"]
+
+
+@pytest.mark.parametrize("ticket", ["\udcff", "T-1\nT-2", "T" * 65, "\x1b[2J"])
+def test_a_ticket_that_no_entry_could_hold_is_refused_before_anything_is_opened(
+    state: Path, invoke: Program, capsys: pytest.CaptureFixture[str], ticket: str
+) -> None:
+    assert code(invoke, "onboard", "--host", "ws-01", "--client", "demo", "--ticket", ticket) == 2
+    assert "is no ticket" in capsys.readouterr().err
+    assert list(state.iterdir()) == []
+
+
+class Quiet:
+    def begin(self, *_: object, **__: object) -> None: ...
+    def event(self, *_: object) -> None: ...
+    def note(self, *_: object) -> None: ...
+
+
+def machine(transport: Transport) -> Asset:
+    address = Address(host="192.0.2.1", port=22, user="t", transport=transport)
+    return Asset(client="demo", name="ws-01", groups=frozenset(), address=address)
+
+
+@pytest.mark.parametrize("program", ["setpriv", "flock", "unshare", "ssh"])
+def test_a_program_of_the_run_that_is_missing_is_named_before_anything_is_opened(
+    state: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == program else which(name))
+    where = wiring.site()
+    with pytest.raises(MissingTool, match=f"{program} is not on this machine"):
+        wiring.services(where, machine(Transport.SSH), Quiet())
+    if program == "ssh":
+        wiring.services(where, machine(Transport.WINRM), Quiet())
+    assert not state.exists()
+
+
+def test_a_host_key_is_asked_about_at_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(_: str) -> str:
+        raise AssertionError
+
+    assert wiring.acceptance(flag=True, ask=ask)("SHA256:x")
+    assert not wiring.acceptance(flag=False, ask=ask)("SHA256:x")
+
+
+def test_doctor_looks_at_everything_though_the_settings_are_wrong(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISIONER_SETTINGS", "/no/such/file")
+    from provisioner.lab import doctor
+
+    def find_engine(_: object) -> object:
+        raise UsageError("not looked for")
+
+    monkeypatch.setattr(doctor, "find_engine", find_engine)
+    found = {finding.name: finding for finding in wiring.diagnose()}
+    assert not found["settings"].ok and found["python"].ok
