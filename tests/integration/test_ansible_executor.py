@@ -24,7 +24,7 @@ from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environme
 from provisioner.execution.content import read_content
 from provisioner.execution.ports import Order, RunResult, RunStatus
 from provisioner.execution.workspace import Limits
-from provisioner.model.asset import Address
+from provisioner.model.asset import HIDDEN, Address
 from provisioner.model.event import Event, EventKind
 from provisioner.model.plan import Step
 from provisioner.testing import make_asset
@@ -226,6 +226,29 @@ def test_a_run_works_in_a_folder_with_spaces_and_beside_an_agent_full_of_keys(
         agent.wait(10)
     assert (result.status, result.tallies["ws-01"].ok) == (RunStatus.FINISHED, 1)
     assert list(site.runs.iterdir()) == []
+
+
+def test_a_secret_of_a_role_reaches_the_machine_and_no_message(site: Site) -> None:
+    password = "wifi-canary-5b2a"
+    site.playbook(
+        {
+            "name": "Use",
+            "ansible.builtin.copy": {"dest": str(site.folder / "made"), "content": "{{ wifi[0].password }}"},
+        },
+        {"name": "Leak", "ansible.builtin.fail": {"msg": "cannot join with {{ wifi[0].password }}"}},
+    )
+    hidden = [{"name": "office", "password": HIDDEN}]
+    order = site.order(wifi=hidden)
+    asset = replace(
+        order.assets[0],
+        variables={"wifi": hidden},
+        confidential={"wifi": [{"name": "office", "password": password}]},
+    )
+    events: list[Event] = []
+    site.executor().run(replace(order, assets=(asset,)), events.append)
+    assert (site.folder / "made").read_text() == password
+    assert [event.message for event in events if event.kind is EventKind.FAILED] == [f"cannot join with {HIDDEN}"]
+    assert password not in repr(events)
 
 
 def test_a_folder_that_exists_is_refused(site: Site) -> None:

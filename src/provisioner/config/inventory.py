@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.config.document import Document, Loc, did_you_mean, refuse
+from provisioner.config.document import Document, Loc, did_you_mean, ordered, refuse
 from provisioner.config.files import label, read_regular
 from provisioner.config.groups import Tree, read_tree
 from provisioner.config.host_keys import SECRETS, address_of, endpoint
+from provisioner.config.role_inputs import masked
 from provisioner.config.variables import Variables, merged, read_variables
 from provisioner.config.yaml import Bounds, parse
 from provisioner.errors import ConfigurationError, Problem
@@ -38,12 +39,13 @@ class ReadInventory:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a client's inventory comes from, what roles accept, and the problems found so far."""
+    """Where a client's inventory comes from, what roles accept, and the problems and warnings found so far."""
 
     folder: Path
     roles: RoleInputs
     decrypt: Decrypt | None
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     @property
     def client(self) -> str:
@@ -65,9 +67,10 @@ class _Source:
     def variables(self, document: Document, places: list[Loc]) -> Variables:
         said = []
         for place in places:
-            layer, problems = read_variables(document, place, roles=self.roles)
-            self.problems.extend(problems)
-            said.append(layer)
+            found = read_variables(document, place, roles=self.roles)
+            self.problems.extend(found.problems)
+            self.warnings.extend(found.warnings)
+            said.append(found.variables)
         return merged(said)
 
 
@@ -93,7 +96,9 @@ def read_inventory(folder: Path, *, roles: RoleInputs, decrypt: Decrypt | None) 
         for group in asset.groups:
             groups[group].add(asset.name)
     frozen = {group: frozenset(names) for group, names in groups.items()}
-    return ReadInventory(Inventory(client=source.client, assets=assets, groups=frozen), source.problems)
+    warnings = tuple(str(warning) for warning in ordered(source.warnings))
+    inventory = Inventory(client=source.client, assets=assets, groups=frozen, warnings=warnings)
+    return ReadInventory(inventory, source.problems)
 
 
 def host_names(folder: Path, *, decrypt: Decrypt | None) -> tuple[str, ...]:
@@ -117,8 +122,15 @@ def _assets(tree: Tree, source: _Source) -> Iterator[Asset]:
         address, problem = address_of(name, said.connection)
         if problem:
             source.problems.append(tree.document.key_problem(places[0], problem))
-        secrets = {SECRETS[key]: value for key, value in said.connection.items() if key in SECRETS}
-        yield Asset(client=client, name=name, groups=groups, address=address, variables=said.inputs, secrets=secrets)
+        yield Asset(
+            client=client,
+            name=name,
+            groups=groups,
+            address=address,
+            variables={key: masked(source.roles[key], value) for key, value in said.inputs.items()},
+            confidential={key: value for key, value in said.inputs.items() if source.roles[key].confidential},
+            secrets={SECRETS[key]: value for key, value in said.connection.items() if key in SECRETS},
+        )
 
 
 class _GroupVariables:

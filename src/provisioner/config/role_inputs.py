@@ -11,9 +11,10 @@ from provisioner.config.document import Document, Loc, did_you_mean
 from provisioner.config.files import read_regular
 from provisioner.config.yaml import Bounds, parse
 from provisioner.errors import ConfigurationError, Problem
+from provisioner.model.asset import HIDDEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from provisioner.config.yaml import Node
@@ -32,19 +33,28 @@ _TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One input: its type as Ansible names it, and what narrows it; `options` are the keys of its dicts."""
+    """One input: its type as Ansible names it, and what narrows it; `options` are the keys of its dicts.
+
+    With `no_log` its value is a secret, with everything in it.
+    """
 
     type: str = "str"
     description: str = ""
     elements: str = "raw"
     choices: tuple[str, ...] = ()
     required: bool = False
+    no_log: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
 
     @property
     def element(self) -> Option:
         """What each item of a list is."""
-        return Option(type=self.elements, options=self.options, choices=self.choices)
+        return Option(type=self.elements, options=self.options, choices=self.choices, no_log=self.no_log)
+
+    @property
+    def confidential(self) -> bool:
+        """Whether it is, or may hold, a secret."""
+        return self.no_log or any(inner.confidential for inner in self.options.values())
 
 
 Typed = tuple[object, list[tuple[Loc, str]]]
@@ -69,31 +79,36 @@ def load_role_inputs(roles: Path) -> RoleInputs:
     return inputs
 
 
-def _options(raw: object, *, file: str) -> RoleInputs:
+def _options(raw: object, *, file: str, no_log: bool = False) -> RoleInputs:
     if not isinstance(raw, dict):
         return {}
-    return {name: _option(name, spec or {}, file=file) for name, spec in raw.items()}
+    return {name: _option(name, spec or {}, file=file, no_log=no_log) for name, spec in raw.items()}
 
 
-def _option(name: str, spec: dict[str, object], *, file: str) -> Option:
+def _option(name: str, spec: dict[str, object], *, file: str, no_log: bool) -> Option:
     kind, elements = str(spec.get("type", "str")), str(spec.get("elements", "raw"))
     for word in (kind, elements):
         if word not in _TYPES:
             raise ConfigurationError((Problem(file, 0, 0, name, f"the type {word} is not one we serve"),))
     described = spec.get("description", "")
     choices = spec.get("choices", [])
+    no_log = no_log or spec.get("no_log") == "true"
     return Option(
         type=kind,
         description=" ".join(described) if isinstance(described, list) else str(described),
         elements=elements,
         choices=tuple(choices) if isinstance(choices, list) else (),
         required=spec.get("required") == "true",
-        options=_options(spec.get("options"), file=file),
+        no_log=no_log,
+        options=_options(spec.get("options"), file=file, no_log=no_log),
     )
 
 
 def typed(option: Option, node: Node) -> Typed:
-    """Given an input and what a file holds for it, return the typed value and what is wrong with it."""
+    """Given an input and what a file holds for it, return the typed value and what is wrong with it.
+
+    A secret is never shown.
+    """
     value = node.value
     if option.type in ("list", "dict") or (option.type == "raw" and not isinstance(value, str)):
         return _structure(option, node)
@@ -101,14 +116,18 @@ def typed(option: Option, node: Node) -> Typed:
         return None, [((), f"expected {_TYPES[option.type]}")]
     if option.choices and value not in option.choices:
         hint = did_you_mean(value, option.choices)
-        return None, [((), f"expected one of {', '.join(option.choices)}, found {value[:60]!a}{hint}")]
+        return None, [((), f"expected one of {', '.join(option.choices)}{_found(option, value, hint)}")]
     if option.type == "bool" and value in ("true", "false"):
         return value == "true", []
     if option.type == "int" and re.fullmatch("-?(0|[1-9][0-9]{0,14})", value):
         return int(value), []
     if option.type in ("str", "path", "raw"):
         return value, []
-    return None, [((), f"expected {_TYPES[option.type]}, found {value[:60]!a}")]
+    return None, [((), f"expected {_TYPES[option.type]}{_found(option, value)}")]
+
+
+def _found(option: Option, value: str, hint: str = "") -> str:
+    return "" if option.no_log else f", found {value[:60]!a}{hint}"
 
 
 def _structure(option: Option, node: Node) -> Typed:
@@ -138,3 +157,25 @@ def _mapping(option: Option, values: dict[str, Node]) -> Typed:
 
 def _below(found: Iterable[tuple[str | int, list[tuple[Loc, str]]]]) -> list[tuple[Loc, str]]:
     return [((part, *loc), message) for part, inner in found for loc, message in inner]
+
+
+def masked(option: Option, value: object) -> object:
+    """Given an input and its typed value, return the value with every secret in it replaced by HIDDEN."""
+    if option.no_log:
+        return HIDDEN
+    if isinstance(value, list) and option.confidential:
+        return [masked(option.element, item) for item in value]
+    if isinstance(value, dict) and option.confidential:
+        return {key: masked(option.options[key], item) for key, item in value.items()}
+    return value
+
+
+def secret_places(option: Option, value: object) -> Iterator[Loc]:
+    """Given an input and its typed value, yield the path of every secret in it; an empty one is none."""
+    if option.no_log:
+        if value:
+            yield ()
+    elif isinstance(value, list):
+        yield from ((index, *loc) for index, item in enumerate(value) for loc in secret_places(option.element, item))
+    elif isinstance(value, dict) and option.options:
+        yield from ((key, *loc) for key, item in value.items() for loc in secret_places(option.options[key], item))

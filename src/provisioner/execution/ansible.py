@@ -16,7 +16,14 @@ from provisioner.execution import translate
 from provisioner.execution.containment import contained, is_privileged, kill, prove_dead
 from provisioner.execution.content import copy_content
 from provisioner.execution.ports import Order, RunResult, RunStatus
-from provisioner.execution.workspace import Limits, Workspace, connection_variables, render_config, render_inventory
+from provisioner.execution.workspace import (
+    Limits,
+    Workspace,
+    connection_variables,
+    render_config,
+    render_inventory,
+    secrets_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -169,7 +176,7 @@ class AnsibleExecutor:
     ) -> tuple[Runner, _Watch]:
         from ansible_runner.interface import init_runner
 
-        secrets = tuple(secret for asset in order.assets for secret in asset.secrets.values())
+        secrets = tuple(secret for asset in order.assets for secret in secrets_of(asset))
         watch = _Watch(order=order, on_event=on_event, secrets=secrets)
         connections = {
             asset.name: connection_variables(asset, identity=self.identity, authorities=self.authorities)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from provisioner.execution.ports import Tally
+from provisioner.model.asset import HIDDEN
 from provisioner.model.event import Event, EventKind
 from provisioner.model.intervention import Check, CheckResult
 
@@ -56,7 +57,7 @@ def clean(text: object, secrets: Iterable[str] = ()) -> str:
 
 def _blot(line: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
-        line = line.replace(secret, "********")
+        line = line.replace(secret, HIDDEN)
     return line
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+HIDDEN = "********"
+"""What stands where a secret is not to be seen."""
+
+
 class Transport(StrEnum):
     """How a machine is reached."""
 
@@ -32,8 +36,9 @@ class Address:
 class Asset:
     """A machine: its name in hosts.yml, every group it is in (parents included), where it is, and its role variables.
 
-    `variables` are typed by the argument_specs of our roles; anything else was refused by the loader. `secrets` are
-    connection secrets (`become_password`, `password`): never printed, hashed or recorded.
+    `variables` are typed by the argument_specs of our roles; anything else was refused by the loader. What a role marks
+    `no_log` stands in them as HIDDEN; `confidential` has the whole value of each such input, for the run alone.
+    `secrets` are connection secrets (`become_password`, `password`). Neither is ever printed, hashed or recorded.
     """
 
     client: str
@@ -41,4 +46,5 @@ class Asset:
     groups: frozenset[str]
     address: Address
     variables: Mapping[str, object] = field(default_factory=dict)
+    confidential: Mapping[str, object] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """Every machine of a client in the order of the file; every group with the names in it, its children's included."""
+    """Every machine of a client in the order of the file; every group with the names in it, its children's included.
+
+    `warnings` are sentences about what loads and may not be meant.
+    """
 
     client: str
     assets: tuple[Asset, ...]
     groups: Mapping[str, frozenset[str]]
+    warnings: tuple[str, ...] = ()

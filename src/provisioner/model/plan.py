@@ -29,7 +29,7 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One playbook on one batch of assets; `variables` are per asset, without connection data or secrets."""
+    """One playbook on one batch of assets; `variables` are per asset, without connection data, their secrets hidden."""
 
     assets: tuple[str, ...]
     variables: Mapping[str, Mapping[str, object]]

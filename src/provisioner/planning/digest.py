@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def plan_digest(client: str, mission: MissionKind, *, content: Content, steps: Sequence[Step]) -> str:
     """Given what a plan consists of, return the SHA-256, hex, of its JSON with sorted keys and no spaces, in UTF-8.
 
-    Client, mission, playbook and role digests, assets and variables count, in the order of the steps; instants, ids,
-    the operator, the git commit, the version of Ansible and connection data do not.
+    Client, mission, playbook and role digests, assets and variables, their secrets hidden, count, in the order of the
+    steps; instants, ids, the operator, the git commit, the version of Ansible and connection data do not.
     """
     value = {
         "client": client,

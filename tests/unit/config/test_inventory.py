@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from provisioner.config.inventory import host_names, load_inventory
 from provisioner.errors import ConfigurationError
-from provisioner.model.asset import Asset, Transport
+from provisioner.model.asset import HIDDEN, Asset, Transport
 
 if TYPE_CHECKING:
     from provisioner.config.role_inputs import RoleInputs
@@ -102,6 +102,47 @@ def test_a_machine_is_reached_as_its_keys_say(folder: Path, roles: RoleInputs) -
 def test_secrets_show_in_no_text_of_an_asset(folder: Path, roles: RoleInputs) -> None:
     (folder / "hosts.yml").write_text("all: {hosts: {pc: {ansible_user: t, ansible_password: hunter2}}}")
     assert "hunter2" not in repr(load_inventory(folder, roles=roles, decrypt=None))
+
+
+NETWORKS = "workplace_networks: [{name: guest}, {name: office, password: hunter2}]\n"
+
+
+def test_the_secrets_of_roles_are_hidden_in_an_asset_and_kept_for_the_run(folder: Path, roles: RoleInputs) -> None:
+    (folder / "hosts.yml").write_text("all: {hosts: {pc: {ansible_user: t, workplace_screens: 2}}}")
+    (folder / "host_vars").mkdir()
+    (folder / "host_vars" / "pc.yml").write_text(NETWORKS)
+    (asset,) = load_inventory(folder, roles=roles, decrypt=None).assets
+    assert asset.variables == {
+        "workplace_screens": 2,
+        "workplace_networks": [{"name": "guest"}, {"name": "office", "password": HIDDEN}],
+    }
+    assert asset.confidential == {
+        "workplace_networks": [{"name": "guest"}, {"name": "office", "password": "hunter2"}],
+    }
+    assert "hunter2" not in repr(asset)
+
+
+def test_a_secret_in_clear_is_a_warning_with_its_place_and_none_in_a_vault_file(
+    folder: Path, roles: RoleInputs
+) -> None:
+    (folder / "hosts.yml").write_text(
+        "all: {hosts: {pc: {ansible_user: t, ansible_password: hunter2, ansible_become_password: }}}"
+    )
+    variables = folder / "host_vars" / "pc.yml"
+    variables.parent.mkdir()
+    variables.write_text(NETWORKS)
+    found = load_inventory(folder, roles=roles, decrypt=None).warnings
+    assert [warning.split(": a secret")[0] for warning in found] == [
+        "acme/host_vars/pc.yml:1:62: workplace_networks[1].password",
+        "acme/hosts.yml:1:55: all.hosts.pc.ansible_password",
+    ]
+    assert "hunter2" not in str(found) and "ansible-vault encrypt" in found[0]
+
+    (folder / "hosts.yml").write_text("all: {hosts: {pc: {ansible_user: t}}}")
+    variables.write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n")
+    hidden = load_inventory(folder, roles=roles, decrypt=lambda _, __: NETWORKS.encode())
+    assert hidden.warnings == ()
+    assert hidden.assets[0].confidential
 
 
 def test_a_vault_file_is_opened_by_the_one_who_can(folder: Path, roles: RoleInputs) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.config.role_inputs import Option, RoleInputs, load_role_inputs, typed
+from provisioner.config.role_inputs import Option, RoleInputs, load_role_inputs, masked, secret_places, typed
 from provisioner.config.yaml import Bounds, Node, parse
 from provisioner.errors import ConfigurationError
+from provisioner.model.asset import HIDDEN
 
 
 def node(text: str) -> Node:
@@ -76,3 +77,40 @@ def test_a_type_that_is_not_served_is_refused_where_the_role_says_it(tmp_path: P
     (path / "argument_specs.yml").write_text("argument_specs: {main: {options: {lamp_watts: {type: float}}}}")
     with pytest.raises(ConfigurationError, match="the type float is not one we serve"):
         load_role_inputs(tmp_path)
+
+
+def test_what_a_role_marks_no_log_is_hidden_leaf_by_leaf(roles: RoleInputs) -> None:
+    networks = roles["workplace_networks"]
+    value, problems = typed(
+        networks, node("[{name: guest}, {name: office, password: hunter2}, {name: x, password: ''}]")
+    )
+    assert problems == []
+    assert masked(networks, value) == [
+        {"name": "guest"},
+        {"name": "office", "password": HIDDEN},
+        {"name": "x", "password": HIDDEN},
+    ]
+    assert list(secret_places(networks, value)) == [(1, "password")], "an empty one is no secret"
+    assert networks.confidential and not roles["workplace_lamp"].confidential
+    lamp = {"watts": 4}
+    assert masked(roles["workplace_lamp"], lamp) is lamp
+
+
+def test_a_mapping_that_is_no_log_is_a_secret_with_everything_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "safe" / "meta"
+    path.mkdir(parents=True)
+    (path / "argument_specs.yml").write_text(
+        "argument_specs: {main: {options: {"
+        "safe_files: {type: dict, no_log: true}, "
+        "safe_lock: {type: dict, no_log: true, options: {code: {type: int}, kind: {type: str, choices: [a, b]}}}, "
+        "safe_codes: {type: list, elements: int, no_log: true}}}}"
+    )
+    inputs = load_role_inputs(tmp_path)
+    value, _ = typed(inputs["safe_files"], node("{ca.pem: hunter2}"))
+    assert (masked(inputs["safe_files"], value), list(secret_places(inputs["safe_files"], value))) == (HIDDEN, [()])
+    for name, wrong in {
+        "safe_lock": "{code: hunter2, kind: hunter2}",
+        "safe_codes": "[hunter2]",
+    }.items():
+        _, problems = typed(inputs[name], node(wrong))
+        assert problems and all("hunter2" not in message for _, message in problems)

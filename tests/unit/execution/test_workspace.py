@@ -24,9 +24,10 @@ from provisioner.execution.workspace import (
     refuse_odd_path,
     render_config,
     render_inventory,
+    secrets_of,
     unsafe_yaml,
 )
-from provisioner.model.asset import Address, Transport
+from provisioner.model.asset import HIDDEN, Address, Transport
 from provisioner.model.plan import Step
 from provisioner.testing import make_asset, make_content
 
@@ -112,6 +113,40 @@ def test_the_inventory_is_of_the_batch_alone_and_connections_go_before_variables
     assert yaml.load(text, Loader=LOADERS[0]) == {
         "all": {"hosts": {"a": {"x": "{{ 1 }}", "ansible_host": "127.0.0.1"}, "b": {}}}
     }
+
+
+WIFI = [{"name": "office", "password": "hunter2"}, {"name": "guest"}]
+HIDDEN_WIFI = [{"name": "office", "password": HIDDEN}, {"name": "guest"}]
+KEYFILE = "[wireguard]\nprivate-key=0123456789abcdef=\n[peer]\n"
+
+
+def test_what_the_step_hides_is_put_back_for_the_machine_that_asked_for_it() -> None:
+    secret = make_asset("a", variables={"wifi": HIDDEN_WIFI}, confidential={"wifi": WIFI, "other": "not of this step"})
+    text = render_inventory(order(secret, a={"wifi": HIDDEN_WIFI, "x": 1}), {"a": {}})
+    assert yaml.load(text, Loader=LOADERS[0])["all"]["hosts"]["a"] == {"wifi": WIFI, "x": 1}
+    assert all(isinstance(found, Unsafe) for found in texts_of(yaml.load(text, Loader=LOADERS[0])["all"]["hosts"]))
+
+
+def test_the_secrets_of_an_asset_are_those_of_its_connection_and_of_its_roles() -> None:
+    asset = make_asset(
+        secrets={"become_password": "b3come", "password": ""},
+        variables={"wifi": HIDDEN_WIFI, "vpn": HIDDEN, "files": HIDDEN},
+        confidential={"wifi": WIFI, "vpn": KEYFILE, "files": {"ca.pem": ["deep"], "size": 3}},
+    )
+    assert secrets_of(asset) == (
+        "b3come",
+        "hunter2",
+        KEYFILE,
+        "[wireguard]",
+        "private-key=0123456789abcdef=",
+        "0123456789abcdef=",
+        "deep",
+    )
+
+
+def test_what_is_not_known_to_be_shown_is_a_secret() -> None:
+    asset = make_asset(variables={"wifi": HIDDEN_WIFI[:1]}, confidential={"wifi": WIFI, "alone": "secret"})
+    assert {"hunter2", "guest", "secret"} <= set(secrets_of(asset))
 
 
 def test_the_connection_of_an_ssh_machine(tmp_path: Path) -> None:

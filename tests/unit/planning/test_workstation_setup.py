@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from provisioner.model.asset import HIDDEN
 from provisioner.model.mission import MissionKind
 from provisioner.planning.workstation_setup import plan_workstation_setup
 from provisioner.testing import make_asset, make_content
@@ -20,6 +21,16 @@ def test_secrets_and_the_address_are_in_neither_plan_nor_digest() -> None:
     one, two = (plan_workstation_setup(asset, make_content()) for asset in (plain, secret))
     assert one == two
     assert "hunter2" not in repr(two)
+
+
+def test_the_secrets_of_roles_are_in_neither_plan_nor_digest() -> None:
+    hidden = {**MINE, "acceptance_wifi": HIDDEN}
+    one, two = (
+        plan_workstation_setup(make_asset(variables=hidden, confidential={"acceptance_wifi": text}), make_content())
+        for text in ("hunter2", "hunter3")
+    )
+    assert one == two
+    assert "hunter" not in repr(one)
 
 
 def test_a_variable_changes_the_digest() -> None:
