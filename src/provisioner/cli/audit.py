@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from provisioner.cli.command import JSON_HELP, command, print_json, required, say
@@ -18,7 +18,7 @@ INSTANT = "a day such as 2026-11-23 (UTC) or an instant such as 2026-11-23T14:00
 
 
 def _instant(flag: str, text: str, *, whole_day: bool) -> datetime | None:
-    """Given a day or an instant, return it aware; with `whole_day` a day means its end."""
+    """Given a day or an instant, return it aware; with `whole_day` a day means its end, and the last one no end."""
     if not text:
         return None
     try:
@@ -26,7 +26,10 @@ def _instant(flag: str, text: str, *, whole_day: bool) -> datetime | None:
     except ValueError:
         raise UsageError(f"--{flag} {text!r} is no day and no instant", hint=f"write {INSTANT}") from None
     if len(text) == 10:
-        return found.replace(tzinfo=UTC) + timedelta(days=1 if whole_day else 0)
+        day = found.replace(tzinfo=UTC)
+        if not whole_day:
+            return day
+        return day + timedelta(days=1) if found.date() < date.max else None
     if found.tzinfo is None:
         raise UsageError(f"--{flag} {text!r} names no time zone", hint="end it with Z for UTC")
     return found

@@ -97,6 +97,10 @@ class Book:
         """
         yield from self._parsed(self.leaves(since), kinds)
 
+    def entry(self, index: int) -> Entry | None:
+        """Return the entry with this index, None if there is none; raises LedgerError if it is not canonical."""
+        return next(self._parsed(self.leaves(index, index + 1), ()), None)
+
     def last(self, *kinds: str) -> Entry | None:
         """Return the newest entry of any of these kinds, None if there is none; reads back from the end no further.
 
@@ -164,6 +168,11 @@ class Book:
         """Return every row of `details`."""
         with self._store.reading() as tables:
             return tuple(tables.details())
+
+    def clients(self) -> tuple[str, ...]:
+        """Return the clients whose logs the database holds, by name."""
+        with self._store.reading() as tables:
+            return tuple(names.client_of(log) for log in tables.logs())
 
     def schema_changes(self) -> tuple[str, ...]:
         """Say what in the database file is not as the migrations made it: tripwires removed, tables altered."""

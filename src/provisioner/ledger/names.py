@@ -16,11 +16,19 @@ CONTRACT = "contract"
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
+_PREFIX = "provisioner/"
+
+
 def origin_of(client: str) -> str:
     """Return the origin of a client's log; raises UsageError for a client id that could not name a folder."""
     if not _CLIENT.fullmatch(client):
         raise UsageError(f"{client!r} is not a client id: letters, digits, dot, dash and underscore, 64 at most")
-    return f"provisioner/{client}"
+    return f"{_PREFIX}{client}"
+
+
+def client_of(origin: str) -> str:
+    """Return the client whose log has this origin: the inverse of `origin_of`."""
+    return origin.removeprefix(_PREFIX)
 
 
 def pending_origin(origin: str) -> str:

@@ -109,6 +109,11 @@ class Transaction:
         for row in self._connection.execute(query, execution_options={"yield_per": PAGE}):
             yield row[0], row[1]
 
+    def logs(self) -> list[str]:
+        """Return the names of all logs of the database, as stored."""
+        query = sa.select(ENTRIES.c.log).distinct().order_by(ENTRIES.c.log)
+        return [str(name) for name in self._connection.scalars(query)]
+
     def nodes(self, names: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """Return the cached hashes of the nodes (level, position) that there are."""
         wanted = [sa.and_(NODES.c.level == level, NODES.c.position == position) for level, position in names]

@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from provisioner.config.document import did_you_mean
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import keys, published
+from provisioner.ledger.names import client_of
 from provisioner.ledger.verify import Evidence, Report, verify
+from provisioner.model.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from provisioner.ledger.entry import Entry
 
 _REFERENCE = re.compile(r"(op|pv)-[0-9a-f]+")
+_DIGITS = 18
+"""An index with more has no place in a database."""
 _FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -67,8 +72,10 @@ class Shown:
 def log(book: Book, chosen: Filter) -> list[Row]:
     """Return the rows of the log that the filter lets through, oldest first; kinds nobody knows are rows like others.
 
-    Raises LedgerError at an entry whose bytes are not an entry: `verify_log` says more.
+    Raises UsageError when the client has no log, LedgerError at an entry whose bytes are not an entry: `verify_log`
+    says more.
     """
+    _refuse_unknown(book)
     people: dict[str, str | None] = {}
     opened: dict[str, Row] = {}
     rows = []
@@ -86,15 +93,24 @@ def log(book: Book, chosen: Filter) -> list[Row]:
 def show(book: Book, wanted: str) -> tuple[Shown, ...]:
     """Return the entry with the index `wanted`, or every entry of the intervention with that id.
 
-    Raises UsageError when there is none.
+    Raises UsageError when there is none, or the client has no log.
     """
-    if wanted.isdecimal():
-        found = [entry for entry in book.entries(since=int(wanted)) if entry.index == int(wanted)]
+    _refuse_unknown(book)
+    if wanted.isdecimal() and len(wanted) <= _DIGITS:
+        entry = book.entry(int(wanted))
+        found = [entry] if entry else []
     else:
         found = [entry for entry in book.entries() if entry.body.get("intervention") == wanted]
     if not found:
-        raise UsageError(f"{book.origin} has no entry and no intervention {wanted!r}", hint="see audit.log")
+        raise UsageError(f"{book.origin} has no entry and no intervention {shown(wanted)}", hint="see audit.log")
     return tuple(Shown(entry=entry, known=_known(book, entry)) for entry in found)
+
+
+def _refuse_unknown(book: Book) -> None:
+    if next(book.leaves(), None) is None:
+        client, clients = client_of(book.origin), book.clients()
+        hint = f"there are logs of: {', '.join(clients)}" if clients else "nothing was recorded here yet"
+        raise UsageError(f"there is no log of {shown(client)}{did_you_mean(client, clients)}", hint=hint)
 
 
 def verify_log(book: Book, *, kept: Path | None = None, fingerprint: str = "") -> Report:

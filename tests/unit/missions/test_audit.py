@@ -66,6 +66,38 @@ def test_every_entry_is_a_row_and_a_closing_takes_from_its_opening(book: Book) -
     assert (rows[5].hosts, rows[5].mission, rows[6].person) == (("ws-01",), "", None)
 
 
+@pytest.mark.parametrize("wanted", ["99", "9" * 18, "9" * 20, "9" * 5000, "i-99"])
+def test_an_entry_that_is_not_there_is_a_usage_error(book: Book, wanted: str) -> None:
+    with pytest.raises(UsageError, match="has no entry and no intervention"):
+        show(book, wanted)
+
+
+def test_one_entry_is_read_alone(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    leaves = book.leaves
+
+    def watched(*bounds: int) -> Iterator[tuple[object, object]]:
+        for index, leaf in leaves(*bounds):
+            read.append(index)
+            yield index, leaf
+
+    monkeypatch.setattr(book, "leaves", watched)
+    assert show(book, "2")[0].entry.index == 2
+    assert read == [0, 2]  # 0 tells that there is a log
+
+
+@pytest.mark.parametrize("client", ["dmeo", "acme"])
+def test_a_log_that_is_not_there_is_named_with_those_that_are(state: Path, book: Book, client: str) -> None:
+    hint = "did you mean demo" if client == "dmeo" else ""
+    with open_book(f"sqlite:///{state}/ledger.db", client, state=state, read_only=True) as none:
+        assert none.clients() == book.clients() == ("demo",)
+        for look in (lambda: log(none, Filter()), lambda: show(none, "0")):
+            with pytest.raises(UsageError, match=f"there is no log of '{client}'.*{hint}") as raised:
+                look()
+            assert raised.value.hint == "there are logs of: demo"
+        assert verify_log(none).status is Status.EMPTY
+
+
 def test_filters(book: Book) -> None:
     assert listed(book, host="ws-01") == [1, 2, 5]
     assert listed(book, host="srv-01") == [4]
