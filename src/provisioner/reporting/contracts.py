@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from provisioner.model.window import Window
+
 if TYPE_CHECKING:
     from provisioner.model.contract import Contract
 
@@ -24,8 +26,9 @@ def plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value):
-        pairs = ((item.name, getattr(value, item.name)) for item in fields(value))
-        return {name: plain(item) for name, item in pairs if item is not None}
+        pairs = ((item.name.removesuffix("_"), getattr(value, item.name)) for item in fields(value))
+        document = {name: plain(item) for name, item in pairs if item is not None}
+        return document | {"end": "24:00"} if isinstance(value, Window) and value.end == time() else document
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -74,13 +77,15 @@ def lines_of(document: object, indent: int = 0) -> list[str]:
             return [f"{pad}{', '.join(_scalar(item) for item in document)}"]
         lines = []
         for item in document:
-            first, *rest = lines_of(item, indent + 1)
+            first, *rest = lines_of(item, indent + 1) if item else [_scalar(item)]
             lines += [f"{pad}- {first.strip()}", *rest]
         return lines
     return [f"{pad}{_scalar(document)}"]
 
 
 def _scalar(value: object) -> str:
-    if isinstance(value, (Mapping, list)):
+    if value is None or isinstance(value, (Mapping, list)):
         return "none"
-    return {True: "yes", False: "no", None: "none"}.get(value, str(value)) if not isinstance(value, str) else value  # type: ignore[call-overload]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
