@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,41 +33,56 @@ MOLECULE = ("pytest", "-m", "molecule", "--durations=10", "tests/molecule")
 LONG = ("pytest", "-m", "molecule or long", "--durations=10", "tests/molecule", "tests/campaigns")
 
 
-def _run(commands: Sequence[Sequence[str]], *, json: bool, environment: dict[str, str] | None = None) -> int:
-    """Run programs of the virtual environment one after the other, all of them; 1 when one failed."""
+@dataclass(frozen=True)
+class _Step:
+    """A program that ran: its command line, its exit code and how long it took."""
+
+    command: str
+    code: int
+    seconds: float
+
+
+def _run(commands: Sequence[Sequence[str]], *, json: bool, environment: dict[str, str] | None = None) -> list[_Step]:
+    """Run programs of the virtual environment one after the other, all of them."""
     env = {**os.environ, **(environment or {}), "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
-    results: list[tuple[str, int, float]] = []
+    steps = []
     for program, *arguments in commands:
-        say(f"== {program} {' '.join(arguments)}")
+        line = f"{program} {' '.join(arguments)}"
+        say(f"== {line}")
         began = time.monotonic()
         out = sys.stderr if json else None
         code = subprocess.run([BIN / program, *arguments], env=env, stdout=out, check=False).returncode
-        results.append((f"{program} {' '.join(arguments)}", code, round(time.monotonic() - began, 1)))
+        steps.append(_Step(line, code, round(time.monotonic() - began, 1)))
+    return steps
+
+
+def _report(steps: list[_Step], *, json: bool) -> int:
+    """Say how programs ended; 1 when one failed."""
     if json:
-        keys = ("command", "code", "seconds")
-        print_json({"steps": [dict(zip(keys, result, strict=True)) for result in results]})
-    for line, code, seconds in results:
-        say(f"{'FAILED' if code else 'ok    '} {seconds:>7} s  {line}")
-    return 1 if any(code for _, code, _ in results) else 0
+        print_json({"steps": [vars(step) for step in steps]})
+    for step in steps:
+        say(f"{'FAILED' if step.code else 'ok    '} {step.seconds:>7} s  {step.command}")
+    return 1 if any(step.code for step in steps) else 0
 
 
 @command(help={"json": JSON_HELP})
 def check(_context: Context, json: bool = False) -> int:
     """Lint, types, unit and golden tests: what runs before each commit. Example: invoke dev.check"""
-    return _run((*STATIC, QUICK), json=json)
+    return _report(_run((*STATIC, QUICK), json=json), json=json)
 
 
 @command(help={"json": JSON_HELP})
 def test(_context: Context, json: bool = False) -> int:
     """All that `make test` runs: lint, types, every test against real machines, Molecule. Example: invoke dev.test"""
-    return _run((*STATIC, TESTS, MOLECULE), json=json)
+    return _report(_run((*STATIC, TESTS, MOLECULE), json=json), json=json)
 
 
 @command(help={"json": JSON_HELP})
 def full(_context: Context, json: bool = False) -> int:
     """`dev.test`, then every Molecule scenario of every role and the campaigns in full. Example: invoke dev.full"""
-    first = _run((*STATIC, TESTS), json=json)
-    return _run((LONG,), json=json, environment={"PROVISIONER_CAMPAIGN": "full"}) or first
+    steps = _run((*STATIC, TESTS), json=json)
+    steps += _run((LONG,), json=json, environment={"PROVISIONER_CAMPAIGN": "full"})
+    return _report(steps, json=json)
 
 
 @command(help={"json": JSON_HELP})
@@ -78,7 +94,7 @@ def generate(_context: Context, json: bool = False) -> int:
     scripts = [
         str(path) for path in sorted(Path("tests/architecture").glob("test_*.py")) if "__main__" in path.read_text()
     ]
-    return _run([("python", script) for script in scripts], json=json)
+    return _report(_run([("python", script) for script in scripts], json=json), json=json)
 
 
 @command(
@@ -95,7 +111,8 @@ def molecule(_context: Context, role: str = "", scenario: str = "", json: bool =
         roles = ", ".join(sorted(path.parent.name for path in Path("roles").glob("*/molecule")))
         raise UsageError(f"no role named {name} has Molecule scenarios", hint=f"one of: {roles}")
     wanted = f"{name} and {scenario}" if scenario else name
-    return _run((("pytest", "-m", "molecule or long", "-k", wanted, "-s", "tests/molecule"),), json=json)
+    steps = _run((("pytest", "-m", "molecule or long", "-k", wanted, "-s", "tests/molecule"),), json=json)
+    return _report(steps, json=json)
 
 
 @command(help={"name": "which benchmark (default: list them)", "json": JSON_HELP})
@@ -130,4 +147,4 @@ def _named(folder: str, name: str, *, prefix: str, json: bool, full: bool) -> in
     if folder == "benchmarks":
         return subprocess.run([sys.executable, found[name], *(["--json"] if json else [])], check=False).returncode
     environment = {"PROVISIONER_CAMPAIGN": "full" if full else "quick"}
-    return _run((("pytest", "-s", str(found[name])),), json=json, environment=environment)
+    return _report(_run((("pytest", "-s", str(found[name])),), json=json, environment=environment), json=json)
