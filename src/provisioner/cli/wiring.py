@@ -190,7 +190,8 @@ def check_clients(where: Site, client: str | None) -> Checked:
     warnings: list[str] = []
     for folder in folders:
         try:
-            warnings.extend(configuration(where, folder.name).contract.warnings)
+            found = configuration(where, folder.name)
+            warnings.extend((*found.contract.warnings, *found.inventory.warnings))
         except ConfigurationError as error:
             problems.extend(error.problems)
     return Checked(tuple(folder.name for folder in folders), tuple(problems), tuple(warnings))
