@@ -11,7 +11,7 @@ from provisioner.config.decode import decode
 from provisioner.config.document import Document, Loc, refuse
 from provisioner.config.files import label, read_regular
 from provisioner.config.yaml import Bounds, Node, parse
-from provisioner.errors import Problem, UsageError
+from provisioner.errors import ConfigurationError, Problem
 from provisioner.model.contract import Amendment, Contract, LoadedContract, Version
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ReadContract:
 def load_contract(path: Path) -> LoadedContract:
     """Given the path of a `contract.yml`, return the contract with every version of its terms.
 
-    Raises ConfigurationError with every problem at once, and UsageError when there are several dated contracts.
+    Raises ConfigurationError with every problem at once; a folder of dated contracts is one.
     """
     read = read_contract(path)
     refuse(read.problems)
@@ -57,10 +57,8 @@ def read_contract(path: Path) -> ReadContract:
     """Given the path of a `contract.yml`, read all of it; raises only when there is no document to find problems in."""
     folder = path.parent
     if (folder / "contracts").is_dir():
-        raise UsageError(
-            f"{label(folder / 'contracts', folder=folder)}: several dated contracts are not supported yet",
-            hint="keep the one in force as contract.yml",
-        )
+        message = "several dated contracts are not supported yet; keep the one in force as contract.yml"
+        raise ConfigurationError((Problem(label(folder / "contracts", folder=folder), 0, 0, "", message),))
     text = read_regular(path, folder=folder, limit=_BOUNDS.size)
     file = label(path, folder=folder)
     document = Document(file, parse(text, file=file, bounds=_BOUNDS))

@@ -160,7 +160,10 @@ class _GroupVariables:
 def _files(source: _Source, kind: str, known: Collection[str]) -> dict[str, Variables]:
     """The variables of group_vars/ or host_vars/, by the name they are for: NAME.yml, or every .yml file in NAME/."""
     found: dict[str, list[Path]] = {}
-    for path in sorted((source.folder / kind).glob("*")):
+    folder = source.folder / kind
+    if folder.exists() and not folder.is_dir():
+        _note(source, folder, "is a file: Ansible and we read a folder of this name")
+    for path in sorted(folder.glob("*")):
         name = path.name if path.is_dir() else path.stem
         if path.name.startswith("."):
             continue

@@ -16,7 +16,7 @@ import yaml
 
 from provisioner.config.clients import load_client
 from provisioner.config.role_inputs import load_role_inputs
-from provisioner.errors import ConfigurationError, UsageError
+from provisioner.errors import ConfigurationError
 
 HERE = Path(__file__).parent
 BASE = HERE / "base"
@@ -161,9 +161,6 @@ def judge(case: dict[str, Any], root: Path) -> None:
     except ConfigurationError as error:
         assert case["expect"] == "refused", str(error)
         refused_as_expected(case, prepared, error)
-    except UsageError as error:
-        assert case["expect"] == "usage"
-        assert case["says"] in str(error)
     else:
         assert case["expect"] == "accepted"
         assert case.get("says", "") in "\n".join(loaded.contract.warnings)

@@ -121,3 +121,19 @@ def test_doctor_looks_at_everything_though_the_settings_are_wrong(state: Path, m
     monkeypatch.setattr(doctor, "find_engine", find_engine)
     found = {finding.name: finding for finding in wiring.diagnose()}
     assert not found["settings"].ok and found["python"].ok
+
+
+def test_a_folder_of_dated_contracts_hides_no_problem_of_another_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = wiring.CHECKOUT / "inventories" / "demo"
+    for client in ("acme", "demo", "zenith"):
+        shutil.copytree(demo, tmp_path / client)
+    (tmp_path / "acme" / "contracts").mkdir()
+    (tmp_path / "demo" / "host_vars").rename(tmp_path / "demo" / "kept")
+    (tmp_path / "demo" / "host_vars").touch()
+    monkeypatch.setenv("PROVISIONER_INVENTORIES", str(tmp_path))
+    said = "\n".join(map(str, wiring.check_clients(wiring.site(), None).problems))
+    assert "acme/contracts: several dated contracts are not supported yet" in said
+    assert "demo/host_vars: is a file" in said
+    assert "zenith/contract.yml" in said, "its id is demo's"
