@@ -135,7 +135,10 @@ def _complaint(text: str) -> str:
 def _output(*command: str) -> str:
     if shutil.which(command[0]) is None:
         raise MissingTool(f"{command[0]} is not on this machine", hint="name an existing image: building needs Debian")
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ExecutionError(f"{' '.join(command[:2])} failed ({done.returncode}): {last_line(done.stderr)}")
+    return done.stdout
 
 
 @contextmanager

@@ -93,6 +93,12 @@ def test_a_machine_without_apt_is_refused(tmp_path, monkeypatch):
         read_recipe("bookworm")
 
 
+def test_what_apt_says_when_it_fails_is_told(debian):
+    debian("apt-get", "#!/bin/sh\necho 'E: the list of sources could not be read.' >&2\nexit 100\n")
+    with pytest.raises(ExecutionError, match=r"apt-get indextargets failed \(100\): E: the list of sources"):
+        read_recipe("bookworm")
+
+
 @pytest.mark.parametrize("change", [{"release": "trixie"}, {"sources": ("deb b",)}, {"options": ()}])
 def test_a_changed_recipe_is_another_image(change):
     recipe = Recipe("bookworm", ("deb a",), ("x",))
