@@ -14,7 +14,6 @@ class EventKind(StrEnum):
     OK = "ok"
     CHANGED = "changed"
     FAILED = "failed"
-    RESCUED = "rescued"
     IGNORED = "ignored"
     UNREACHABLE = "unreachable"
     SKIPPED = "skipped"

@@ -111,6 +111,5 @@ class Intervention:
     ticket: str | None = None
     simulated: bool = False
     reasons: tuple[Reason, ...] = ()
-    warnings: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
     assets: tuple[AssetResult, ...] = field(default_factory=tuple)

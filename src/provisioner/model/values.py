@@ -145,11 +145,6 @@ class Percentage:
     def __str__(self) -> str:
         return f"{self.value.normalize():f}%"
 
-    @property
-    def fraction(self) -> Decimal:
-        """The share as a number from 0 to 1."""
-        return self.value / 100
-
 
 def parse_day(text: str) -> date:
     """Given `2026-01-31`, return the date; raise ValueError for no such day, or a year outside 1970-2199."""

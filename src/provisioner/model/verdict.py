@@ -20,7 +20,6 @@ class Verdict:
 
     clause: str
     reasons: tuple[Reason, ...] = ()
-    warnings: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:

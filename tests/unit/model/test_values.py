@@ -121,7 +121,7 @@ def test_a_fixed_duration_has_seconds_and_a_calendar_one_has_none() -> None:
 
 
 def test_a_share_is_exact() -> None:
-    assert Percentage.parse("99.5%").fraction == Decimal("0.995")
+    assert Percentage.parse("99.5%").value == Decimal("99.5")
 
 
 def test_a_word_that_is_no_text_is_named_by_what_was_expected() -> None:
