@@ -66,7 +66,8 @@ def prepare_state(state: Path) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = state.stat().st_mode
     except OSError as error:
-        raise UsageError(f"{state} cannot be the state folder: {error.strerror}{_owned(state)}", hint=_ELSE) from error
+        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise UsageError(f"{state} cannot be the state folder: {why}{_owned(state)}", hint=_ELSE) from error
     if mode & 0o077:
         raise UsageError(f"{state} is open to others: it holds keys and secrets", hint=f"chmod 700 {state}")
     if not os.access(state, os.W_OK | os.X_OK, effective_ids=True):
