@@ -30,7 +30,8 @@ def check(_context: Context, client: str = "", json: bool = False) -> int:
         return 2 if found.problems else 0
     for line in (*map(str, found.problems), *(f"warning: {text}" for text in found.warnings)):
         print(line)
-    print(f"{', '.join(found.clients)}: {len(found.problems)} problems, {len(found.warnings)} warnings")
+    counts = f"problems: {len(found.problems)}, warnings: {len(found.warnings)}"
+    print(f"{', '.join(found.clients)}: {counts}")
     return 2 if found.problems else 0
 
 

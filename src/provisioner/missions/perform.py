@@ -223,8 +223,8 @@ def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> tu
     """Append one entry, behind a `contract` entry when this text of the contract is not the last one recorded."""
     contract = desk.request.contract
     drafts = [Draft(kind, at, desk.operator, body)]
-    last = [entry.body.get("digest") for entry in desk.book.entries(kinds=("contract",))][-1:]
-    if last != [contract.digest]:
+    last = desk.book.last("contract", "opened", "refused")  # each names the text it rests on; one is near the end
+    if last is None or contract.digest not in (last.body.get("digest"), last.body.get("contract_digest")):
         desk.book.keep_contract(contract.text)
         named = {"contract": contract.versions[0].contract.id, "digest": contract.digest}
         drafts.insert(0, Draft("contract", at, desk.operator, named))
