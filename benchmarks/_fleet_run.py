@@ -23,7 +23,7 @@ executor = AnsibleExecutor(
 )
 order = Order(
     intervention=f"iv-{secrets.token_hex(8)}",
-    content=read_content(tree, "fleet", ["host_identity", "acceptance"]),
+    content=read_content(tree, "fleet", ["hardware_check", "acceptance"]),
     step=Step(assets=tuple(asset.name for asset in assets), variables={}),
     assets=assets,
     check=False,

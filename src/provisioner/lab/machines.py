@@ -151,7 +151,10 @@ def wait_for_sshd(port: int, *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not _greets(port):
         if time.monotonic() > deadline:
-            raise ExecutionError(f"no SSH server answers on 127.0.0.1:{port} after {seconds:.0f} s")
+            raise ExecutionError(
+                f"no SSH server answers on 127.0.0.1:{port} after {seconds:.0f} s",
+                hint="many systemd containers need many inotify instances: sysctl fs.inotify.max_user_instances=1024",
+            )
         time.sleep(0.05)
 
 
