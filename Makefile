@@ -43,7 +43,7 @@ system:
 .venv/ready: export PIP_CONSTRAINT := /dev/null
 .venv/ready: requirements.lock pyproject.toml | system
 	@echo 'Installing into .venv what requirements.lock names'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements.lock
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -119,9 +119,9 @@ def test_the_control_a_forbidden_import_is_found(name: str, tmp_path: Path) -> N
 def test_the_control_an_allowed_import_is_not_found(tmp_path: Path) -> None:
     for path, text in {
         "missions/x.py": "from provisioner.execution.ports import Order\nfrom provisioner.missions import judge",
-        "cli/wiring.py": "def f():\n    from provisioner.execution.ansible import AnsibleExecutor",
+        "cli/wiring/__init__.py": "def f():\n    from provisioner.execution.ansible import AnsibleExecutor",
         "errors.py": "import json",
     }.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     assert violations(tmp_path, ROWS) == []

@@ -1,4 +1,4 @@
-"""Time comes in as an argument: the wall clock is read in cli/wiring.py and nowhere else."""
+"""Time comes in as an argument: the wall clock is read in cli/wiring and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).resolve().parents[2] / "src" / "provisioner"
-ROOT = "cli/wiring.py"
+ROOT = "cli/wiring/__init__.py"
 
 READS = {
     *(f"{kind}.{name}" for kind in ("datetime", "date") for name in ("now", "utcnow", "today")),
@@ -53,7 +53,7 @@ def test_the_composition_root_does() -> None:
 def test_the_control_a_reading_is_found(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.py").write_text(text, encoding="utf-8")
     assert len(readings(tmp_path)) == 1
-    (tmp_path / "cli").mkdir()
+    (tmp_path / ROOT).parent.mkdir(parents=True)
     (tmp_path / "x.py").rename(tmp_path / ROOT)
     assert readings(tmp_path) == []
 

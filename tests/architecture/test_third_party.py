@@ -106,7 +106,7 @@ def test_the_control_a_heavy_library_is_seen() -> None:
     assert loaded("import yaml") & HEAVY == {"yaml"}
 
 
-AUDITORS = ("provisioner.missions.audit", "provisioner.ledger.verify", "provisioner.cli.audit")
+AUDITORS = ("provisioner.missions.audit", "provisioner.ledger.verify", "provisioner.cli.audit.reading")
 
 
 @pytest.mark.parametrize("module", AUDITORS)

@@ -1,4 +1,4 @@
-"""What a mission needs of the outside; `cli/wiring.py` builds it, `provisioner.testing` fakes it."""
+"""What a mission needs of the outside; `cli/wiring` builds it, `provisioner.testing` fakes it."""
 
 from __future__ import annotations
 

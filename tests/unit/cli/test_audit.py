@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provisioner.cli.audit import _instant
+from provisioner.cli.audit.flags import instant_of
 from provisioner.errors import UsageError
 
 
@@ -22,10 +22,10 @@ from provisioner.errors import UsageError
     ],
 )
 def test_a_day_ends_where_the_next_one_begins(text: str, whole_day: bool, expected: datetime | None) -> None:
-    assert _instant("until", text, whole_day=whole_day) == expected
+    assert instant_of("until", text, whole_day=whole_day) == expected
 
 
 @pytest.mark.parametrize("text", ["2026-02-30", "yesterday", "2026-11-23T14:00:00"])
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--since"):
-        _instant("since", text, whole_day=False)
+        instant_of("since", text, whole_day=False)

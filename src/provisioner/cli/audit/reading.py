@@ -1,10 +1,10 @@
-"""`invoke audit.*`: read and verify a client's log. Needs no Ansible and no signing key."""
+"""`audit.log`, `audit.show`, `audit.verify`: read a client's log. Needs no Ansible and no signing key."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from provisioner.cli.audit.flags import CLIENT, INSTANT, instant_of
 from provisioner.cli.command import JSON_HELP, command, print_json, required, say
 from provisioner.errors import UsageError
 
@@ -12,27 +12,6 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from provisioner.missions.audit import Row
-
-CLIENT = "the client whose log it is"
-INSTANT = "a day such as 2026-11-23 (UTC) or an instant such as 2026-11-23T14:00:00Z"
-
-
-def _instant(flag: str, text: str, *, whole_day: bool) -> datetime | None:
-    """Given a day or an instant, return it aware; with `whole_day` a day means its end, and the last one no end."""
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--{flag} {text!r} is no day and no instant", hint=f"write {INSTANT}") from None
-    if len(text) == 10:
-        day = found.replace(tzinfo=UTC)
-        if not whole_day:
-            return day
-        return day + timedelta(days=1) if found.date() < date.max else None
-    if found.tzinfo is None:
-        raise UsageError(f"--{flag} {text!r} names no time zone", hint="end it with Z for UTC")
-    return found
 
 
 def _row(row: Row) -> dict[str, object]:
@@ -75,8 +54,8 @@ def log(
 
     chosen = audit.Filter(
         host=host or None,
-        since=_instant("since", since, whole_day=False),
-        until=_instant("until", until, whole_day=True),
+        since=instant_of("since", since, whole_day=False),
+        until=instant_of("until", until, whole_day=True),
         outcome=_outcome(outcome),
         operator=operator or None,
     )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from provisioner.model.contract import LoadedContract
     from provisioner.model.plan import Content
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[4]
 
 
 def now() -> datetime:

@@ -1,0 +1,1 @@
+"""`invoke audit.*`: one module a group of tasks; none of them loads Ansible."""
