@@ -164,6 +164,11 @@ class Book:
         with self._store.reading() as tables:
             return tables.leaf_hashes(start, stop)
 
+    def nodes(self, names: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Return the cached hashes of the nodes (level, position) that there are, as the table has them."""
+        with self._store.reading() as tables:
+            return tables.nodes(names)
+
     def details(self) -> tuple[Detail, ...]:
         """Return every row of `details`."""
         with self._store.reading() as tables:

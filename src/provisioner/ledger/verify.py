@@ -65,25 +65,33 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """A checkpoint that somebody outside vouches for: `name` says who or what, as in "checkpoint FILE"."""
+
+    checkpoint: Checkpoint
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What was signed about a log, and what somebody kept outside.
 
-    `checkpoints` and `key` come from the state folder; `kept` (with `kept_name`, where it came from) and `fingerprint`
-    (SHA-256 of the public key in hex) from outside. `damaged` are sentences about files that could not be read.
+    `checkpoints` and `key` come from the state folder; `anchors` (a copy of a checkpoint, one that a witness cosigned,
+    one under a time stamp) and `fingerprint` (SHA-256 of the public key in hex) from outside. `damaged` are sentences
+    about files that could not be read.
     """
 
     origin: str
     checkpoints: tuple[Checkpoint, ...] = ()
     key: VerifierKey | None = None
-    kept: Checkpoint | None = None
-    kept_name: str = ""
+    anchors: tuple[Anchor, ...] = ()
     fingerprint: str = ""
     damaged: tuple[str, ...] = ()
 
     @property
     def compared_with(self) -> str:
         """What the answer rests on, for people."""
-        outside = [f"checkpoint {self.kept_name} of {self.kept.size} entries"] if self.kept else []
+        outside = [f"{anchor.name} of {anchor.checkpoint.size} entries" for anchor in self.anchors]
         outside += [f"key fingerprint {self.fingerprint}"] if self.fingerprint else []
         return "; ".join(outside) or "self-consistent; nothing outside was compared"
 
@@ -128,7 +136,7 @@ def verify(source: Source, evidence: Evidence) -> Report:
     OK: every entry is covered by a checkpoint that re-derives. UNANCHORED: the log re-derives, but its last entries
     have no checkpoint. TAMPERED: `first_bad` and `findings` say where and why. EMPTY: no entry and no checkpoint.
     """
-    kept = [evidence.kept] if evidence.kept else []
+    kept = [anchor.checkpoint for anchor in evidence.anchors]
     signed = [*evidence.checkpoints, *kept]
     walk = _walk(source, {checkpoint.size for checkpoint in signed})
     size, covered = walk.frontier.size, max((checkpoint.size for checkpoint in signed), default=0)

@@ -10,7 +10,7 @@ from provisioner.config.document import did_you_mean
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import keys, published
 from provisioner.ledger.names import client_of
-from provisioner.ledger.verify import Evidence, Report, verify
+from provisioner.ledger.verify import Anchor, Evidence, Report, verify
 from provisioner.model.values import shown
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def verify_log(book: Book, *, kept: Path | None = None, fingerprint: str = "") -
     except LedgerError as error:
         evidence = replace(evidence, damaged=(*damaged, str(error)))
     if kept is not None:
-        evidence = replace(evidence, kept=_kept_checkpoint(kept, book.origin), kept_name=str(kept))
+        anchor = Anchor(checkpoint=_kept_checkpoint(kept, book.origin), name=f"checkpoint {kept}")
+        evidence = replace(evidence, anchors=(anchor,))
     return replace(verify(book, evidence), warnings=book.schema_changes())
 
 

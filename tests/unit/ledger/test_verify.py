@@ -11,7 +11,7 @@ from provisioner.errors import LedgerError
 from provisioner.ledger import keys, published
 from provisioner.ledger.checkpoint import Signer, sign_checkpoint
 from provisioner.ledger.entry import make_entry
-from provisioner.ledger.verify import Evidence, Report, Status, verify
+from provisioner.ledger.verify import Anchor, Evidence, Report, Status, verify
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,8 +32,9 @@ def report(desk: Desk, *, kept: Path | None = None, fingerprint: str = "") -> Re
                 origin=book.origin,
                 checkpoints=checkpoints,
                 key=keys.load_verifier(book.key_folder),
-                kept=published.read_checkpoint(kept) if kept else None,
-                kept_name=kept.name if kept else "",
+                anchors=(Anchor(checkpoint=published.read_checkpoint(kept), name=f"checkpoint {kept.name}"),)
+                if kept
+                else (),
                 fingerprint=fingerprint,
                 damaged=tuple(file.why for file in damaged),
             ),
