@@ -26,15 +26,14 @@ LOG = "provisioner/demo"
 def report(desk: Desk, *, kept: Path | None = None, fingerprint: str = "") -> Report:
     with desk.open(read_only=True) as book:
         checkpoints, damaged = published.read_all(book.checkpoint_folder)
+        anchors = (Anchor(checkpoint=published.read_checkpoint(kept), name=kept.name),) if kept else ()
         return verify(
             book,
             Evidence(
                 origin=book.origin,
                 checkpoints=checkpoints,
                 key=keys.load_verifier(book.key_folder),
-                anchors=(Anchor(checkpoint=published.read_checkpoint(kept), name=f"checkpoint {kept.name}"),)
-                if kept
-                else (),
+                anchors=anchors,
                 fingerprint=fingerprint,
                 damaged=tuple(file.why for file in damaged),
             ),
