@@ -26,7 +26,7 @@ LOG = "provisioner/demo"
 def report(desk: Desk, *, kept: Path | None = None, fingerprint: str = "") -> Report:
     with desk.open(read_only=True) as book:
         checkpoints, damaged = published.read_all(book.checkpoint_folder)
-        anchors = (Anchor(checkpoint=published.read_checkpoint(kept), name=kept.name),) if kept else ()
+        anchors = (Anchor(checkpoint=published.read_checkpoint(kept), name=f"checkpoint {kept.name}"),) if kept else ()
         return verify(
             book,
             Evidence(
