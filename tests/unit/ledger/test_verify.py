@@ -101,7 +101,7 @@ def test_a_log_without_checkpoints_is_unanchored(signed: Desk) -> None:
 
 
 def edit(database: sqlite3.Connection, _: Desk) -> None:
-    put(database, 5, leaf(database, 5).replace(b"caf", b"tea"))
+    put(database, 5, leaf(database, 5).replace("caf\u00e9".encode(), "tea\u00e9".encode()))
 
 
 def unicode_edit(database: sqlite3.Connection, _: Desk) -> None:
