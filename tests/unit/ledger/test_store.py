@@ -11,7 +11,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from provisioner.errors import LedgerError, UsageError
-from provisioner.ledger import place, store
+from provisioner.ledger import database, place
 from provisioner.ledger.merkle import Node
 from provisioner.ledger.store import Detail, Store, open_store
 
@@ -27,8 +27,8 @@ def opened(folder: Path, *, log: str = LOG, read_only: bool = False) -> Store:
 
 
 def test_the_revision_and_the_schema_are_those_of_the_migrations(tmp_path: Path) -> None:
-    folder = Path(store.__file__).with_name("migrations")
-    assert ScriptDirectory(str(folder)).get_current_head() == store.REVISION
+    folder = Path(database.__file__).with_name("migrations")
+    assert ScriptDirectory(str(folder)).get_current_head() == database.REVISION
     assert opened(tmp_path).schema_changes() == ()
 
 
@@ -55,7 +55,7 @@ def test_verification_needs_no_database_library() -> None:
 def test_connections_have_the_pragmas_they_were_asked_for(tmp_path: Path) -> None:
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
-        store.set_pragmas(connection, store.WRITING)
+        database.set_pragmas(connection, database.WRITING)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         for weaker, name in (
@@ -65,15 +65,15 @@ def test_connections_have_the_pragmas_they_were_asked_for(tmp_path: Path) -> Non
         ):
             connection.execute(f"PRAGMA {weaker}")
             with pytest.raises(LedgerError, match=name):
-                store.check_pragmas(connection, store.WRITING)
-            store.set_pragmas(connection, store.WRITING)
+                database.check_pragmas(connection, database.WRITING)
+            database.set_pragmas(connection, database.WRITING)
         connection.execute("PRAGMA journal_mode=delete")
         with pytest.raises(LedgerError, match="journal_mode"):
-            store.check_pragmas(connection, store.WRITING)
+            database.check_pragmas(connection, database.WRITING)
 
 
 def test_a_database_that_cannot_be_durable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "WRITING", {**store.WRITING, "synchronous": 9})
+    monkeypatch.setattr(database, "WRITING", {**database.WRITING, "synchronous": 9})
     with pytest.raises(LedgerError, match="would not be durable"):
         opened(tmp_path)
 
@@ -94,11 +94,11 @@ def test_what_is_written_is_read_back_by_its_log_only(tmp_path: Path) -> None:
 
 
 def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    database = opened(tmp_path)
-    with pytest.raises(ZeroDivisionError), database.writing() as tables:
+    ledger = opened(tmp_path)
+    with pytest.raises(ZeroDivisionError), ledger.writing() as tables:
         tables.add([(0, b"a")], [Node(0, 0, b"h")], note="n")
         raise ZeroDivisionError
-    with database.reading() as tables:
+    with ledger.reading() as tables:
         assert tables.size() == 0
 
 
@@ -178,8 +178,8 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_writer_that_waits_too_long_says_so_and_may_try_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0)
-    monkeypatch.setattr(store, "WRITING", {**store.WRITING, "busy_timeout": 0})
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(database, "WRITING", {**database.WRITING, "busy_timeout": 0})
     one, other = opened(tmp_path), opened(tmp_path)
     with one.writing(), pytest.raises(LedgerError, match="locked") as caught, other.writing():
         pass
@@ -189,10 +189,10 @@ def test_a_writer_that_waits_too_long_says_so_and_may_try_again(
 
 
 def test_a_failed_write_is_never_tried_again(tmp_path: Path) -> None:
-    database = opened(tmp_path)
-    with pytest.raises(LedgerError, match="UNIQUE"), database.writing() as tables:
+    ledger = opened(tmp_path)
+    with pytest.raises(LedgerError, match="UNIQUE"), ledger.writing() as tables:
         tables.add([(0, b"a"), (0, b"b")], [Node(0, 0, b"h")], note="n")
-    with pytest.raises(LedgerError, match="stopped at a failed write"), database.writing():
+    with pytest.raises(LedgerError, match="stopped at a failed write"), ledger.writing():
         pass
     with opened(tmp_path).writing() as tables:
         assert tables.size() == 0

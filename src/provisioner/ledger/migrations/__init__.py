@@ -1,1 +1,1 @@
-"""The schema of the database, one revision a file. `store` runs them in its own transaction, without an env.py."""
+"""The schema of the database, one revision a file. `database` runs them in its own transaction, without an env.py."""
