@@ -36,6 +36,11 @@ def pending_origin(origin: str) -> str:
     return f"{origin}/pending"
 
 
+def rotation_origin(origin: str) -> str:
+    """Return the name under which a log's key signs the key that follows it: to a verifier, never a checkpoint."""
+    return f"{origin}/rotation"
+
+
 def personal_reference(salt: bytes, value: bytes) -> str:
     """Return the reference of a personal value: `pv-` and SHA-256(salt || value) in hex."""
     return f"pv-{sha256(salt + value).hexdigest()}"

@@ -113,24 +113,29 @@ def _refuse_unknown(book: Book) -> None:
         raise UsageError(f"there is no log of {shown(client)}{did_you_mean(client, clients)}", hint=hint)
 
 
-def verify_log(book: Book, *, kept: Path | None = None, fingerprint: str = "") -> Report:
+def verify_log(
+    book: Book, *, kept: Path | None = None, fingerprint: str = "", anchors: tuple[Anchor, ...] = ()
+) -> Report:
     """Verify the log against the checkpoints beside it, and against what was kept outside.
 
-    `kept` is a file with a checkpoint of this log, `fingerprint` the SHA-256 of the log's public key in hex. Raises
-    UsageError for a file or fingerprint that cannot be compared with this log at all.
+    `kept` is a file with a checkpoint of this log, `fingerprint` the SHA-256 of the log's public key in hex, `anchors`
+    are checkpoints that others vouch for. Raises UsageError for a file or fingerprint that cannot be compared with this
+    log at all.
     """
     if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"{fingerprint!r} is not a key fingerprint: 64 hex digits are expected")
     checkpoints, unreadable = published.read_all(book.checkpoint_folder)
     damaged = tuple(f"{file.name} in the folder of checkpoints cannot be read: {file.why}" for file in unreadable)
-    evidence = Evidence(origin=book.origin, checkpoints=checkpoints, fingerprint=fingerprint, damaged=damaged)
+    evidence = Evidence(
+        origin=book.origin, checkpoints=checkpoints, fingerprint=fingerprint, damaged=damaged, anchors=anchors
+    )
     try:
         evidence = replace(evidence, key=keys.load_verifier(book.key_folder))
     except LedgerError as error:
         evidence = replace(evidence, damaged=(*damaged, str(error)))
     if kept is not None:
         anchor = Anchor(checkpoint=_kept_checkpoint(kept, book.origin), name=f"checkpoint {kept}")
-        evidence = replace(evidence, anchors=(anchor,))
+        evidence = replace(evidence, anchors=(anchor, *anchors))
     return replace(verify(book, evidence), warnings=book.schema_changes())
 
 
