@@ -248,11 +248,13 @@ def _locate(source: Source, walk: Walk, sound: int, failed: Checkpoint) -> Findi
     signed, and the first row that differs is exact. Otherwise the range is all that can be said.
     """
     between = f"entries {sound} to {failed.size - 1} are not those that were signed"
+    if walk.frontier.size < failed.size:
+        between += f"; the log ends with {walk.frontier.size} entries"
     try:
         cached = [digest for digest in source.leaf_hashes(sound, failed.size) if isinstance(digest, bytes)]
         grown, _ = merkle.extend(walk.anchors[sound], cached)
         if (grown.size, grown.root) != (failed.size, failed.root):
-            return (walk.frontier.size if walk.frontier.size < failed.size else sound), between
+            return sound, between
         rows = source.leaves(sound, failed.size)
         for place, digest in enumerate(cached, start=sound):
             index, leaf = next(rows, (None, None))
