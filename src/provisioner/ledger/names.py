@@ -13,6 +13,9 @@ OPERATOR = "operator"
 CONTRACT = "contract"
 """Field of the rows that hold the text of a contract under its SHA-256 digest."""
 
+SALT_SIZE = 16
+"""Random bytes that keep the reference of a personal value from being guessed."""
+
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

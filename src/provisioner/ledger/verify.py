@@ -268,15 +268,18 @@ def _locate(source: Source, walk: Walk, sound: int, failed: Checkpoint) -> Findi
 def _detail_findings(source: Source) -> list[Finding]:
     """Check contract texts and personal values against their references; who a pseudonym is, nothing protects."""
     try:
-        rows = [row for row in source.details() if row.field != names.OPERATOR]
+        rows = [row for row in source.details() if not _kept(row)]
     except LedgerError as error:
         return [(None, str(error))]
-    return [(None, f"the {row.field} kept under {row.reference} is not what it was") for row in rows if not _kept(row)]
+    return [(None, f"the {row.field} kept under {row.reference} is not what it was") for row in rows]
 
 
 def _kept(row: Row) -> bool:
+    """Whether a row holds what its reference says: the salt's length too, or bytes could move between it and value."""
     if not isinstance(row.salt, bytes) or not isinstance(row.value, bytes):
         return False
+    if row.field == names.OPERATOR:
+        return str(row.reference).startswith("op-")
     if row.field == names.CONTRACT:
         return row.reference == names.contract_digest(row.value)
-    return row.reference == names.personal_reference(row.salt, row.value)
+    return len(row.salt) == names.SALT_SIZE and row.reference == names.personal_reference(row.salt, row.value)

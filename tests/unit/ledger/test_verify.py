@@ -299,6 +299,22 @@ def test_details_are_checked_against_their_references_but_people_are_not(signed:
     assert report(signed).status is Status.OK
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "field = 'operator', value = CAST('forged' AS BLOB)",
+        "salt = substr(salt, 1, 12), value = CAST(substr(salt, 13) || value AS BLOB)",
+        "salt = CAST(salt || substr(value, 1, 2) AS BLOB), value = substr(value, 3)",
+    ],
+)
+def test_a_personal_value_cannot_pass_for_a_name_nor_take_bytes_from_its_salt(signed: Desk, change: str) -> None:
+    with signed.open() as book:
+        reference = book.keep("+33 1", field="phone")
+    with signed.attack() as database:
+        assert database.execute(f"UPDATE details SET {change} WHERE reference = ?", (reference,)).rowcount == 1
+    assert report(signed).status is Status.TAMPERED
+
+
 # Adversary (b), the state folder without the key, or an older copy of it.
 
 
