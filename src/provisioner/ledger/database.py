@@ -1,24 +1,20 @@
-"""The database itself: opening it, the durability it must promise, its schema, its errors in our words.
+"""The database that a URL names: opening it, its transactions, its revision, and its errors in our words.
 
-The one home of Alembic; with `store`, that of SQLAlchemy. A database is asked for durability and then asked whether
-it agreed.
+The one home of Alembic. What SQLite and PostgreSQL do each in their way is in `sqlite` and `postgresql`.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from provisioner.errors import LedgerError, UsageError
-from provisioner.ledger import place
+from provisioner.ledger import postgresql, sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,107 +22,71 @@ if TYPE_CHECKING:
 REVISION = "0001"
 """The newest revision in `migrations/versions`: a test holds it there."""
 
-BUSY_SECONDS = 30
-"""How long a writer queues behind another before it gives up."""
-
-SERVER_LOCK = int.from_bytes(b"ledger")
-"""The advisory lock that writers and migrations of one PostgreSQL database queue for."""
-
-READING: Mapping[str, str | int] = {
-    "busy_timeout": BUSY_SECONDS * 1000,
-    "trusted_schema": 0,
-    "cell_size_check": 1,
-    "query_only": 1,
-}
-"""What a reading connection is set to, and must answer: the file may be hostile, and is not ours to change."""
-
-WRITING: Mapping[str, str | int] = {
-    **READING,
-    "query_only": 0,
-    "journal_mode": "wal",
-    "synchronous": 2,
-    "foreign_keys": 1,
-}
-"""What a writing connection is set to, and must answer; synchronous 2 is FULL."""
-
-SCHEMA: Mapping[str, str] = {
-    "details": "4036e27bafbdd827",
-    "details_by_field": "02e1d1b4e26264ef",
-    "entries": "87ab86c8c122103b",
-    "entries_refuse_delete": "622679c8e14234a7",
-    "entries_refuse_update": "adf4601ff7b5c21f",
-    "nodes": "df4387e277e91a5b",
-    "pending": "17fe1db96cea4f99",
-}
-"""What a SQLite file holds at REVISION: the name of each table, index and trigger, and a digest of its SQL."""
+RECORDED = "audit.verify says what is recorded"
 
 
 class StoreError(LedgerError):
     """The ledger's database could not read or write."""
 
 
-def open_engine(url: str, *, read_only: bool) -> sa.Engine:
-    """Open the database at `url` (`sqlite:////absolute/path`, or another SQLAlchemy URL), made and migrated if need be.
+class Backend(Protocol):
+    """What a kind of database does in a way of its own."""
 
-    Raises UsageError for a URL that names no database file or server, LedgerError for a database that is missing
-    (read only), from a newer version, on a network file system, or without the durability that was asked for.
+    def open_engine(self, url: sa.URL, *, read_only: bool) -> sa.Engine:
+        """Return an engine that is durable, or raise."""
+
+    def begin(self, connection: sa.Connection, *, writes: bool) -> None:
+        """Begin a transaction, with the one write lock if it `writes`."""
+
+    def schema_changes(self, connection: sa.Connection) -> list[str]:
+        """Return the names of what is not as the migrations made it."""
+
+
+BACKENDS: Mapping[str, Backend] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def open_engine(url: str, *, read_only: bool) -> sa.Engine:
+    """Open the database at `url`, made and migrated if need be.
+
+    `sqlite:////absolute/path` or `postgresql+psycopg://user@server/database`. Raises UsageError for a URL that names
+    neither, LedgerError for a database that is missing (read only) or cannot be reached, from a newer version, on a
+    network file system, or without the durability that was asked for. No error shows a password of the URL.
     """
+    parsed = _parse(url)
+    backend = BACKENDS.get(parsed.get_backend_name())
+    if backend is None:
+        raise UsageError(f"PROVISIONER_DATABASE_URL: {parsed.drivername} is not served", hint=_FORMS)
+    with reported(
+        hint=RECORDED if backend is sqlite else "see that the server named in PROVISIONER_DATABASE_URL answers"
+    ):
+        engine = backend.open_engine(parsed, read_only=read_only)
+        sa.event.listen(engine, "begin", lambda connection: backend.begin(connection, writes=_writes(connection)))
+        try:
+            _check_revision(engine, read_only=read_only)
+        except Exception:
+            engine.dispose()
+            raise
+    return engine
+
+
+_FORMS = "write sqlite:////absolute/path or postgresql+psycopg://user@server/database, with %40 for an @ in a name"
+
+
+def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-        sqlite = parsed.get_backend_name() == "sqlite"
-        engine = _sqlite(parsed, read_only=read_only) if sqlite else sa.create_engine(parsed)
-    except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UsageError(f"PROVISIONER_DATABASE_URL: {error}") from error
-    try:
-        with reported():
-            _check_revision(engine, read_only=read_only)
-    except LedgerError:
-        engine.dispose()
-        raise
-    return engine
-
-
-def _sqlite(url: sa.URL, *, read_only: bool) -> sa.Engine:
-    if not url.database or url.database == ":memory:":
-        raise UsageError("PROVISIONER_DATABASE_URL: a SQLite ledger needs a file: sqlite:////absolute/path")
-    path = Path(url.database).resolve()
-    if read_only and not place.is_there(path):
-        raise LedgerError(f"{path}: there is no ledger")
-    if not read_only:
-        place.refuse_network(path.parent, mounts=place.MOUNTS.read_text(encoding="utf-8"))
-        place.prepare_file(path)
-    mode = ("ro&immutable=1" if _frozen(path) else "ro") if read_only else "rw"
-    file = f"file:{quote(str(path))}?mode={mode}"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(file, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
-    pragmas = READING if read_only else WRITING
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool)
-    sa.event.listen(engine, "connect", lambda connection, _record: set_pragmas(connection, pragmas))
-    sa.event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _frozen(path: Path) -> bool:
-    """Whether nobody can be writing: a read-only medium without a write-ahead log, which SQLite must be told of."""
-    log = path.with_name(path.name + "-wal")
-    return not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
-
-
-def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("provisioner_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        parsed.get_dialect()
+    except (exc.ArgumentError, ValueError):
+        raise UsageError("PROVISIONER_DATABASE_URL is not the URL of a database", hint=_FORMS) from None
+    except (exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise UsageError(f"PROVISIONER_DATABASE_URL: {error}", hint=_FORMS) from error
+    return parsed
 
 
 def schema_changes(engine: sa.Engine) -> tuple[str, ...]:
-    """Say what in a SQLite file differs from the schema that the migrations made; nothing on a database server."""
-    if engine.dialect.name != "sqlite":
-        return ()
-    query = sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
-    with reported(), engine.connect() as connection:
-        found = {str(name): sha256(str(sql).encode()).hexdigest()[:16] for name, sql in connection.execute(query)}
-    differing = sorted(name for name in found.keys() | SCHEMA.keys() if found.get(name) != SCHEMA.get(name))
+    """Say what in the database differs from the schema that the migrations made."""
+    with reported(), engine.connect() as connection, connection.begin():
+        differing = BACKENDS[engine.dialect.name].schema_changes(connection)
     return tuple(f"the schema of the database was changed: {name}" for name in differing)
 
 
@@ -134,39 +94,24 @@ def schema_changes(engine: sa.Engine) -> tuple[str, ...]:
 def write(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Hold the one write lock of the database for a transaction, durable when the block is left."""
     with engine.connect().execution_options(provisioner_writes=True) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SERVER_LOCK})
         yield connection
 
 
+def _writes(connection: sa.Connection) -> bool:
+    return bool(connection.get_execution_options().get("provisioner_writes"))
+
+
 @contextmanager
-def reported() -> Iterator[None]:
+def reported(*, hint: str = RECORDED) -> Iterator[None]:
     """Turn the errors of the database into ours; only a lock that others hold is worth another try."""
     try:
         yield
-    except (exc.DBAPIError, sqlite3.Error) as error:
-        cause = str(getattr(error, "orig", error))
-        if "locked" in cause:
-            raise LedgerError(
-                f"the ledger's database: {cause}", hint="another command is writing; try again"
-            ) from error
-        raise StoreError(f"the ledger's database: {cause}", hint="audit.verify says what is recorded") from error
-
-
-def set_pragmas(connection: sqlite3.Connection, pragmas: Mapping[str, str | int]) -> None:
-    """Set the pragmas on a connection and raise LedgerError unless it answers with each of them."""
-    for name, value in pragmas.items():
-        if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
-            connection.execute(f"PRAGMA {name}={value}").fetchall()
-    check_pragmas(connection, pragmas)
-
-
-def check_pragmas(connection: sqlite3.Connection, pragmas: Mapping[str, str | int]) -> None:
-    """Raise LedgerError, naming the first of the pragmas that the connection does not have."""
-    for name, value in pragmas.items():
-        found = connection.execute(f"PRAGMA {name}").fetchone()[0]
-        if found != value:
-            raise LedgerError(f"SQLite refuses {name}={value} (it says {found}): entries would not be durable")
+    except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error) as error:
+        original = getattr(error, "orig", error)
+        cause = f"the ledger's database: {' '.join(str(original).split())}"
+        if "locked" in cause or getattr(original, "sqlstate", None) == "55P03":
+            raise LedgerError(cause, hint="another command is writing; try again") from error
+        raise StoreError(cause, hint=hint) from error
 
 
 def _check_revision(engine: sa.Engine, *, read_only: bool) -> None:

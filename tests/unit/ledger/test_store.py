@@ -11,7 +11,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from provisioner.errors import LedgerError, UsageError
-from provisioner.ledger import database, place
+from provisioner.ledger import database, place, sqlite
 from provisioner.ledger.merkle import Node
 from provisioner.ledger.store import Detail, Store, open_store
 
@@ -55,7 +55,7 @@ def test_verification_needs_no_database_library() -> None:
 def test_connections_have_the_pragmas_they_were_asked_for(tmp_path: Path) -> None:
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
-        database.set_pragmas(connection, database.WRITING)
+        sqlite.set_pragmas(connection, sqlite.WRITING)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         for weaker, name in (
@@ -65,15 +65,15 @@ def test_connections_have_the_pragmas_they_were_asked_for(tmp_path: Path) -> Non
         ):
             connection.execute(f"PRAGMA {weaker}")
             with pytest.raises(LedgerError, match=name):
-                database.check_pragmas(connection, database.WRITING)
-            database.set_pragmas(connection, database.WRITING)
+                sqlite.check_pragmas(connection, sqlite.WRITING)
+            sqlite.set_pragmas(connection, sqlite.WRITING)
         connection.execute("PRAGMA journal_mode=delete")
         with pytest.raises(LedgerError, match="journal_mode"):
-            database.check_pragmas(connection, database.WRITING)
+            sqlite.check_pragmas(connection, sqlite.WRITING)
 
 
 def test_a_database_that_cannot_be_durable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "WRITING", {**database.WRITING, "synchronous": 9})
+    monkeypatch.setattr(sqlite, "WRITING", {**sqlite.WRITING, "synchronous": 9})
     with pytest.raises(LedgerError, match="would not be durable"):
         opened(tmp_path)
 
@@ -178,8 +178,8 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_writer_that_waits_too_long_says_so_and_may_try_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0)
-    monkeypatch.setattr(database, "WRITING", {**database.WRITING, "busy_timeout": 0})
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(sqlite, "WRITING", {**sqlite.WRITING, "busy_timeout": 0})
     one, other = opened(tmp_path), opened(tmp_path)
     with one.writing(), pytest.raises(LedgerError, match="locked") as caught, other.writing():
         pass

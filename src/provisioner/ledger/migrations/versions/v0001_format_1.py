@@ -29,12 +29,13 @@ BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END""",
 )
 
 POSTGRESQL = (
-    'CREATE TABLE entries (log TEXT, "index" BIGINT, leaf BYTEA NOT NULL, PRIMARY KEY (log, "index"))',
-    """CREATE TABLE nodes (log TEXT, level INTEGER, position BIGINT, hash BYTEA NOT NULL,
+    """CREATE TABLE entries (log TEXT COLLATE "C", "index" BIGINT, leaf BYTEA NOT NULL,
+  PRIMARY KEY (log, "index"))""",
+    """CREATE TABLE nodes (log TEXT COLLATE "C", level INTEGER, position BIGINT, hash BYTEA NOT NULL,
   PRIMARY KEY (log, level, position))""",
-    "CREATE TABLE pending (log TEXT PRIMARY KEY, note TEXT NOT NULL)",
-    """CREATE TABLE details (log TEXT, reference TEXT, field TEXT NOT NULL, salt BYTEA NOT NULL, value BYTEA NOT NULL,
-  PRIMARY KEY (log, reference))""",
+    'CREATE TABLE pending (log TEXT COLLATE "C" PRIMARY KEY, note TEXT NOT NULL)',
+    """CREATE TABLE details (log TEXT COLLATE "C", reference TEXT COLLATE "C", field TEXT COLLATE "C" NOT NULL,
+  salt BYTEA NOT NULL, value BYTEA NOT NULL, PRIMARY KEY (log, reference))""",
     "CREATE INDEX details_by_field ON details (log, field)",
     """CREATE FUNCTION entries_refuse() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'entries are append-only'; END $$""",
