@@ -12,6 +12,7 @@ from provisioner.execution.ansible import AnsibleExecutor
 from provisioner.execution.content import read_content
 from provisioner.execution.ports import Order, RunStatus
 from provisioner.model.plan import Step
+from provisioner.testing import make_receipt
 
 tree, state = Path(sys.argv[1]), Path(sys.argv[2])
 assets = assets_of(state)
@@ -23,6 +24,7 @@ executor = AnsibleExecutor(
 )
 order = Order(
     intervention=f"iv-{secrets.token_hex(8)}",
+    receipt=make_receipt(),
     content=read_content(tree, "fleet", ["hardware_check", "acceptance"]),
     step=Step(assets=tuple(asset.name for asset in assets), variables={}),
     assets=assets,

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from _bench import BIN, CHECKOUT, Contender
 
+from provisioner.execution.receipts import receipt_variables
 from provisioner.lab.access import Access
 from provisioner.lab.engine import cache_folder, find_engine
 from provisioner.lab.machines import Lab, Machine
 from provisioner.model.asset import Address, Asset
+from provisioner.testing import make_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +118,7 @@ def _write(practice: Practice, ports: dict[str, int]) -> None:
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={practice.known_hosts}",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
-    plain = {"all": {"vars": LOGIN | ours, "hosts": hosts}}
+    plain = {"all": {"vars": LOGIN | ours | receipt_variables(make_receipt()), "hosts": hosts}}
     (practice.folder / "plain.json").write_text(json.dumps(plain))
 
 

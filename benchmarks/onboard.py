@@ -13,6 +13,7 @@ from provisioner.execution.content import read_content
 from provisioner.execution.ports import Order
 from provisioner.execution.workspace import Workspace
 from provisioner.model.plan import Step
+from provisioner.testing import make_receipt
 
 
 def main() -> None:
@@ -45,6 +46,7 @@ def counted(practice) -> dict[str, object]:  # type: ignore[no-untyped-def]
     roles = sorted(path.name for path in (CHECKOUT / "roles").iterdir())
     order = Order(
         intervention="iv-benchmark",
+        receipt=make_receipt(),
         content=read_content(CHECKOUT, "workstation_setup", roles),
         step=Step(assets=("ws-01",), variables={}),
         assets=practice.assets,

@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NoReturn
 
 from provisioner.errors import UsageError
-from provisioner.execution.ports import Contact, RunResult, RunStatus, Tally, Trust
+from provisioner.execution.ports import Contact, Reading, Receipt, RunResult, RunStatus, Tally, Trust
 from provisioner.model.asset import Address, Asset
 from provisioner.model.contract import Client, Contract, LoadedContract, Provider, Version
 from provisioner.model.event import Event, EventKind
@@ -138,6 +138,22 @@ class FakeProbe:
 
 
 @dataclass
+class FakeReceipts:
+    """A reader of receipts that reaches nothing: it answers from `readings`, and any other machine holds none.
+
+    `on_read` is called first: to look at the world at that moment, or to change it.
+    """
+
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    on_read: Callable[[Asset], None] = nothing
+
+    def read(self, asset: Asset, *, accept: Callable[[str], bool]) -> Reading:
+        """Answer for the asset; `accept` is never asked."""
+        self.on_read(asset)
+        return self.readings.get(asset.name, Reading())
+
+
+@dataclass
 class FakeLeases:
     """Leases in memory; `held` are those that another living intervention has, as (client, asset).
 
@@ -229,3 +245,16 @@ def make_content(*roles: str) -> Content:
         ansible="2.19.14",
         commit="unknown",
     )
+
+
+def make_receipt(**changes: object) -> Receipt:
+    """Build the receipt of a made-up intervention of the client `demo`; `changes` are fields of `Receipt`."""
+    fields: dict[str, object] = {
+        "log": "provisioner/demo",
+        "client": "demo",
+        "intervention": "iv-1",
+        "entry": 2,
+        "digest": sha256(b"leaf").hexdigest(),
+        "plan_digest": sha256(b"plan").hexdigest(),
+    }
+    return Receipt(**{**fields, **changes})  # type: ignore[arg-type]

@@ -27,7 +27,8 @@ from provisioner.execution.workspace import Limits
 from provisioner.model.asset import HIDDEN, Address
 from provisioner.model.event import Event, EventKind
 from provisioner.model.plan import Step
-from provisioner.testing import make_asset
+from provisioner.model.redaction import REDACTED
+from provisioner.testing import make_asset, make_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,7 +153,10 @@ class Site:
         roles = [path.name for path in (self.root / "roles").glob("*")]
         step = Step(assets=("ws-01",), variables={"ws-01": variables})
         content = read_content(self.root, "toy", roles)
-        return Order(intervention=intervention, content=content, step=step, assets=(asset,), check=check)
+        receipt = make_receipt(intervention=intervention)
+        return Order(
+            intervention=intervention, receipt=receipt, content=content, step=step, assets=(asset,), check=check
+        )
 
     def run(
         self,
@@ -247,7 +251,7 @@ def test_a_secret_of_a_role_reaches_the_machine_and_no_message(site: Site) -> No
     events: list[Event] = []
     site.executor().run(replace(order, assets=(asset,)), events.append)
     assert (site.folder / "made").read_text() == password
-    assert [event.message for event in events if event.kind is EventKind.FAILED] == [f"cannot join with {HIDDEN}"]
+    assert [event.message for event in events if event.kind is EventKind.FAILED] == [f"cannot join with {REDACTED}"]
     assert password not in repr(events)
 
 
@@ -408,7 +412,7 @@ def test_secrets_are_in_no_process_list_and_remain_nowhere(site: Site) -> None:
     assert files_with(CANARY, site.folder) == []
     assert not sockets.exists()
     (failed,) = [event for event in events if event.kind is EventKind.FAILED]
-    assert failed.message == "the password is ********"
+    assert failed.message == f"the password is {REDACTED}"
 
 
 def test_the_callers_ansible_settings_do_not_leak_in(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,11 +480,11 @@ from provisioner.execution.content import read_content
 from provisioner.execution.ports import Order
 from provisioner.model.asset import Address
 from provisioner.model.plan import Step
-from provisioner.testing import make_asset
+from provisioner.testing import make_asset, make_receipt
 root = Path(spec["root"])
 asset = make_asset("ws-01", address=Address(host="127.0.0.1", port=spec["port"], user="root"))
 order = Order(intervention="iv-9", content=read_content(root, "toy", []), step=Step(assets=("ws-01",), variables={}),
-              assets=(asset,), check=False)
+              assets=(asset,), check=False, receipt=make_receipt())
 AnsibleExecutor(root=root, runs=Path(spec["runs"]), known_hosts=Path(spec["known_hosts"]),
                 identity=Path(spec["identity"])).run(order, lambda event: None)
 """

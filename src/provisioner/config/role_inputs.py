@@ -57,6 +57,9 @@ class Option:
         return self.no_log or any(inner.confidential for inner in self.options.values())
 
 
+RESERVED = ("intervention_receipt_",)
+"""How the inputs begin that a run itself sets: no client's file may, so they are no inputs to it."""
+
 Typed = tuple[object, list[tuple[Loc, str]]]
 """A value, and what is wrong with it by path within it."""
 
@@ -65,7 +68,7 @@ RoleInputs = dict[str, Option]
 
 
 def load_role_inputs(roles: Path) -> RoleInputs:
-    """Given the folder of our roles, return every input of every role's entry point `main`.
+    """Given the folder of our roles, return every input of every role's entry point `main` but the RESERVED ones.
 
     Raises ConfigurationError when a specification is unreadable, or names a type that is not served.
     """
@@ -76,7 +79,7 @@ def load_role_inputs(roles: Path) -> RoleInputs:
         document = Document(file, parse(read_regular(path, folder=role, limit=_BOUNDS.size), file=file, bounds=_BOUNDS))
         node = document.at(("argument_specs", "main", "options"))
         inputs.update(_options(plain(node) if node else {}, file=file))
-    return inputs
+    return {name: option for name, option in inputs.items() if not name.startswith(RESERVED)}
 
 
 def _options(raw: object, *, file: str, no_log: bool = False) -> RoleInputs:

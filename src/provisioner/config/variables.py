@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.config.document import Document, Loc, did_you_mean
 from provisioner.config.host_keys import HOST_KEYS, SECRETS, host_key_problem, is_host_key
-from provisioner.config.role_inputs import RoleInputs, secret_places, typed
+from provisioner.config.role_inputs import RESERVED, RoleInputs, secret_places, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,8 +53,7 @@ def read_variables(document: Document, at: Loc, *, roles: RoleInputs) -> Said:
                 said.variables.connection[key] = value.value
                 clear += [loc] if key in SECRETS else []
         elif key not in roles:
-            message = f"no role has an input of this name{did_you_mean(key, roles)}"
-            said.problems.append(document.key_problem(loc, message))
+            said.problems.append(document.key_problem(loc, _stranger(key, roles)))
         elif value.value is not None:
             said.variables.inputs[key], found = typed(roles[key], value)
             said.problems.extend(document.problem((*loc, *inner), message) for inner, message in found)
@@ -62,6 +61,12 @@ def read_variables(document: Document, at: Loc, *, roles: RoleInputs) -> Said:
     if not document.secret:
         said.warnings.extend(document.problem(loc, _IN_CLEAR) for loc in clear)
     return said
+
+
+def _stranger(key: str, roles: RoleInputs) -> str:
+    if key.startswith(RESERVED):
+        return "each run sets this itself, and no file may; remove it"
+    return f"no role has an input of this name{did_you_mean(key, roles)}"
 
 
 def merged(layers: Iterable[Variables]) -> Variables:

@@ -1,4 +1,4 @@
-"""The two ports of execution: what cannot run in a unit test. `provisioner.testing` ships a fake of each."""
+"""The ports of execution: what cannot run in a unit test. `provisioner.testing` ships a fake of each."""
 
 from __future__ import annotations
 
@@ -92,10 +92,56 @@ class Tally:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What a run leaves on a machine: where the log says that the work was going to begin.
+
+    `log` is the log's origin, `entry` the index of the entry `opened`, `digest` its leaf hash in hex, `plan_digest`
+    that of the plan. An entry that is written again, with whatever key, has another leaf hash.
+    """
+
+    log: str
+    client: str
+    intervention: str
+    entry: int
+    digest: str
+    plan_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The receipts found on one machine. `reason` is empty when all of them were read.
+
+    `receipts` and `damaged` go by the name of the file, printable and bounded; `damaged` says why a file is no receipt.
+    The reasons are those of `Contact` that say unreachable, and `no_python`, `folder_unreadable`, `too_many`,
+    `not_supported`; `text` is one sentence with the next step.
+    """
+
+    receipts: Mapping[str, Receipt] = field(default_factory=dict)
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    text: str = ""
+
+
+class Receipts(Protocol):
+    """Reads what runs left on one machine."""
+
+    def read(self, asset: Asset, *, accept: Callable[[str], bool]) -> Reading:
+        """Log in as for work, but become nobody else and change nothing; `accept` as in `Probe.reach`.
+
+        Raises nothing for bad news: see Reading.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Order:
-    """One run: which content and step, on which assets, for which intervention; `check` is Ansible's check mode."""
+    """One run: which content and step, on which assets, for which intervention; `check` is Ansible's check mode.
+
+    `receipt` is what the run leaves on each machine.
+    """
 
     intervention: str
+    receipt: Receipt
     content: Content
     step: Step
     assets: tuple[Asset, ...]

@@ -11,7 +11,7 @@ import os
 import secrets
 import threading
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +31,17 @@ if TYPE_CHECKING:
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False  # what matters of its log is in our sentences
 
-_LONGEST_ANSWER = 256 * 1024  # bytes; ours is under one kilobyte, the rest is noise
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One command to run, what it gets on standard input, the text that ends its answer, the most bytes of that."""
+
+    command: str
+    given: str
+    until: str
+    most: int = 256 * 1024
 
 
 class SshProbe:
@@ -60,11 +69,22 @@ class SshProbe:
                 marker = f"provisioner-{secrets.token_hex(8)}"
                 password = asset.secrets.get("become_password", "")
                 command = readiness.command(marker, password=bool(password))
-                output = session.run(command, given=f"{password}\n" if password else "", until=f"\n{marker} end")
+                given = f"{password}\n" if password else ""
+                output = session.run(Question(command=command, given=given, until=f"\n{marker} end"))
                 readiness.check(output, marker, asset=asset)
         except BadNews as news:
             return replace(met, reason=news.reason, text=news.text, fingerprint=news.fingerprint or met.fingerprint)
         return met
+
+    def ask(self, asset: Asset, question: Question, *, accept: Callable[[str], bool]) -> str:
+        """Check the machine's key, log in, run the command as the login user; return what it printed.
+
+        Raises BadNews with a reason of Contact that says unreachable.
+        """
+        session, _trust = self._meet(asset, accept)
+        with closing(session):
+            session.log_in(self._identity)
+            return session.run(question)
 
     def _meet(self, asset: Asset, accept: Callable[[str], bool]) -> tuple[_Session, Trust]:
         """Return a session with a machine whose key we trust, nothing said to it yet, and what the trust rests on."""
@@ -180,12 +200,12 @@ class _Session:
             hint = "put the technician's public key into its authorized_keys, or ansible_password into the vault file"
             raise BadNews("login_refused", text + hint)
 
-    def run(self, command: str, *, given: str, until: str) -> str:
-        """Run a command with `given` on its standard input; return its output and errors up to the text `until`."""
+    def run(self, question: Question) -> str:
+        """Run a command; return its output and errors, mixed, or raise BadNews."""
         output = broken = ""
         with deadline(self._deadlines.command, self._transport.close) as expired:
             try:
-                output = self._converse(command, given=given, until=until)
+                output = self._converse(question)
             except (paramiko.SSHException, OSError, EOFError) as error:
                 broken = self._words(error)
         if expired.is_set():
@@ -218,15 +238,16 @@ class _Session:
             tried.append("password")
             _attempt(lambda: transport.auth_interactive(user, _answer_once(password)), otherwise=[])
 
-    def _converse(self, command: str, *, given: str, until: str) -> str:
+    def _converse(self, question: Question) -> str:
         channel = self._transport.open_session()
         channel.set_combine_stderr(True)
-        channel.exec_command(command)
+        channel.exec_command(question.command)
         with suppress(OSError):  # a command that ends without reading its input is no failure of ours
-            channel.sendall(given.encode())
+            channel.sendall(question.given.encode())
             channel.shutdown_write()
-        output = b""
-        while until.encode() not in output and len(output) < _LONGEST_ANSWER:
+        output, until, looked = bytearray(), question.until.encode(), 0
+        while output.find(until, looked) < 0 and len(output) < question.most:
+            looked = max(0, len(output) - len(until))
             if not (chunk := channel.recv(4096)):
                 break
             output += chunk

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from provisioner.errors import ExecutionError, UsageError
 from provisioner.execution.first_contact import trusted
 from provisioner.execution.readiness import PYTHON
+from provisioner.execution.receipts import receipt_variables
 from provisioner.model.asset import HIDDEN, Transport
 
 if TYPE_CHECKING:
@@ -168,13 +169,15 @@ def connection_variables(asset: Asset, *, identity: Path | None, authorities: Pa
 def render_inventory(order: Order, connections: Mapping[str, Mapping[str, object]]) -> str:
     """Given an order and each asset's connection variables, return the YAML inventory of just that batch.
 
-    Here, and nowhere else, what a step's variables hide is put back.
+    Here, and nowhere else, what a step's variables hide is put back. The receipt's inputs go before the step's: what is
+    left on the machine is what the run says.
     """
+    receipt = receipt_variables(order.receipt)
     hosts = {}
     for asset in order.assets:
         given = order.step.variables.get(asset.name, {})
         whole = {name: value for name, value in asset.confidential.items() if name in given}
-        hosts[asset.name] = {**given, **whole, **connections[asset.name]}
+        hosts[asset.name] = {**given, **whole, **receipt, **connections[asset.name]}
     lines = [f"    {json.dumps(name)}: {unsafe_yaml(variables)}" for name, variables in hosts.items()]
     return "\n".join(["all:", "  hosts:", *lines, ""])
 

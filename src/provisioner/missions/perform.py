@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ExecutionError, LedgerError, StillRunning
-from provisioner.execution.ports import Order, RunStatus
+from provisioner.execution.ports import Order, Receipt, RunStatus
 from provisioner.ledger.entry import Draft
 from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses
 from provisioner.missions.judge import judge
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from provisioner.execution.ports import Contact
     from provisioner.ledger.book import Book
+    from provisioner.ledger.entry import Entry
     from provisioner.missions.bodies import Request
     from provisioner.missions.services import Services
     from provisioner.model.asset import Asset
@@ -104,18 +105,18 @@ def _admit(request: Request, book: Book, at: datetime) -> Verdict:
 
 def _refuse(desk: _Desk, decision: Verdict, at: datetime) -> Intervention:
     intent = intent_body(desk.intervention, desk.request, clause=desk.clause)
-    entries = _record(desk, "refused", refusal_body(intent, decision.reasons), at)
+    entry = _record(desk, "refused", refusal_body(intent, decision.reasons), at)
     desk.book.sign(at)
-    return replace(_intervention(desk, at), outcome=Outcome.REFUSED, reasons=decision.reasons, entries=entries)
+    return replace(_intervention(desk, at), outcome=Outcome.REFUSED, reasons=decision.reasons, entries=(entry.index,))
 
 
-def _bracket(desk: _Desk, opened: tuple[int, ...], at: datetime) -> Intervention:
+def _bracket(desk: _Desk, opened: Entry, at: datetime) -> Intervention:
     progress, names = desk.services.progress, desk.request.plan.assets
     work = _Work(simulated=desk.request.check)
     fate: tuple[Outcome, Reason] | None = None
     try:
         progress.begin(desk.intervention, clause=desk.clause, assets=names, simulated=desk.request.check)
-        _do(desk, work)
+        _do(desk, work, _receipt(desk, opened))
     except KeyboardInterrupt:
         fate = (Outcome.INTERRUPTED, _reason(desk, "interrupted", "interrupted by the operator"))
     except ExecutionError as error:
@@ -135,18 +136,30 @@ def _bracket(desk: _Desk, opened: tuple[int, ...], at: datetime) -> Intervention
         outcome=closing.outcome,
         closed=ended,
         reasons=tuple(dict.fromkeys(r.reason for r in closing.results if r.reason)),
-        entries=(*opened, *closed),
+        entries=(opened.index, closed.index),
         assets=closing.results,
     )
 
 
-def _do(desk: _Desk, work: _Work) -> None:
+def _receipt(desk: _Desk, opened: Entry) -> Receipt:
+    """What binds the machine to the log: a log written again has another leaf hash at this place."""
+    return Receipt(
+        log=desk.book.origin,
+        client=desk.request.plan.client,
+        intervention=desk.intervention,
+        entry=opened.index,
+        digest=opened.hash.hex(),
+        plan_digest=desk.request.plan.digest,
+    )
+
+
+def _do(desk: _Desk, work: _Work, receipt: Receipt) -> None:
     """Reach every machine, run each step on those that are ready, judge; `work` holds what is known at any moment."""
     ready = [asset for asset in desk.request.assets if _is_ready(desk, work, asset)]
     for step in desk.request.plan.steps:
         batch = tuple(asset for asset in ready if asset.name in step.assets)
         if batch:
-            _run(desk, work, step=step, batch=batch)
+            _run(desk, work, step=step, batch=batch, receipt=receipt)
 
 
 def _is_ready(desk: _Desk, work: _Work, asset: Asset) -> bool:
@@ -159,7 +172,7 @@ def _is_ready(desk: _Desk, work: _Work, asset: Asset) -> bool:
     return not contact.reason
 
 
-def _run(desk: _Desk, work: _Work, *, step: Step, batch: tuple[Asset, ...]) -> None:
+def _run(desk: _Desk, work: _Work, *, step: Step, batch: tuple[Asset, ...], receipt: Receipt) -> None:
     def on_event(event: Event) -> None:
         work.seen.append(event)
         if event.kind in (EventKind.FAILED, EventKind.IGNORED, EventKind.UNREACHABLE):
@@ -168,6 +181,7 @@ def _run(desk: _Desk, work: _Work, *, step: Step, batch: tuple[Asset, ...]) -> N
 
     order = Order(
         intervention=desk.intervention,
+        receipt=receipt,
         content=desk.request.plan.content,
         step=step,
         assets=batch,
@@ -203,12 +217,12 @@ def _closing(desk: _Desk, work: _Work, fate: tuple[Outcome, Reason] | None) -> C
     return Closing(outcome=whole, results=results, contacts=work.contacts, simulated=work.simulated)
 
 
-def _close(desk: _Desk, closing: Closing) -> tuple[tuple[int, ...], datetime]:
+def _close(desk: _Desk, closing: Closing) -> tuple[Entry, datetime]:
     at = desk.services.now()
     lacking = "its end could not be recorded"
     try:
         body = closing_body(desk.intervention, closing, partial(desk.book.keep, field=CHECK))
-        entries = _record(desk, "closed", body, at)
+        entry = _record(desk, "closed", body, at)
         lacking = "its end is recorded but not signed"
         desk.book.sign(at)
     except LedgerError as error:
@@ -216,10 +230,10 @@ def _close(desk: _Desk, closing: Closing) -> tuple[tuple[int, ...], datetime]:
         work = f"work was done on {', '.join(worked)}" if worked else "no work was done"
         text = f"{error}; {work} (outcome {closing.outcome}), {lacking}"
         raise LedgerError(text, hint=error.hint or "the next command closes what is open and signs it") from error
-    return entries, at
+    return entry, at
 
 
-def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> tuple[int, ...]:
+def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> Entry:
     """Append one entry, behind a `contract` entry when this text of the contract is not the last one recorded."""
     contract = desk.request.contract
     drafts = [Draft(kind, at, desk.operator, body)]
@@ -228,7 +242,7 @@ def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> tu
         desk.book.keep_contract(contract.text)
         named = {"contract": contract.versions[0].contract.id, "digest": contract.digest}
         drafts.insert(0, Draft("contract", at, desk.operator, named))
-    return tuple(entry.index for entry in desk.book.append(drafts) if entry.kind == kind)
+    return desk.book.append(drafts)[-1]
 
 
 def _reason(desk: _Desk, code: str, text: str) -> Reason:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.config.role_inputs import Option, RoleInputs, load_role_inputs, masked, secret_places, typed
+from provisioner.config.role_inputs import (
+    RESERVED,
+    Option,
+    RoleInputs,
+    load_role_inputs,
+    masked,
+    secret_places,
+    typed,
+)
 from provisioner.config.yaml import Bounds, Node, parse
 from provisioner.errors import ConfigurationError
 from provisioner.model.asset import HIDDEN
@@ -19,6 +27,7 @@ def node(text: str) -> Node:
 def test_the_inputs_of_every_role_of_this_project_load() -> None:
     inputs = load_role_inputs(Path(__file__).parents[3] / "roles")
     assert inputs["host_identity_hostname"].type == "str"
+    assert not [name for name in inputs if name.startswith(RESERVED)], "what a run sets is no client's to set"
     assert all(option.description for option in inputs.values())
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from provisioner.errors import ExecutionError, UsageError
 from provisioner.execution.ports import Order
+from provisioner.execution.receipts import receipt_variables
 from provisioner.execution.winrm import WinrmProbe
 from provisioner.execution.workspace import (
     Limits,
@@ -29,7 +30,7 @@ from provisioner.execution.workspace import (
 )
 from provisioner.model.asset import HIDDEN, Address, Transport
 from provisioner.model.plan import Step
-from provisioner.testing import make_asset, make_content
+from provisioner.testing import make_asset, make_content, make_receipt
 
 
 class Unsafe(str):
@@ -104,14 +105,23 @@ def test_the_control_an_unmarked_text_is_seen() -> None:
 
 def order(*assets: Any, **variables: dict[str, object]) -> Order:
     step = Step(assets=tuple(asset.name for asset in assets), variables=variables)
-    return Order(intervention="iv-1", content=make_content(), step=step, assets=assets, check=False)
+    return Order(
+        intervention="iv-1",
+        receipt=make_receipt(),
+        content=make_content(),
+        step=step,
+        assets=assets,
+        check=False,
+    )
 
 
 def test_the_inventory_is_of_the_batch_alone_and_connections_go_before_variables() -> None:
-    asked = order(make_asset("a"), make_asset("b"), a={"x": "{{ 1 }}", "ansible_host": "elsewhere"}, c={"x": 1})
+    variables = {"x": "{{ 1 }}", "ansible_host": "elsewhere", "intervention_receipt_text": "a client's"}
+    asked = order(make_asset("a"), make_asset("b"), a=variables, c={"x": 1})
     text = render_inventory(asked, {"a": {"ansible_host": "127.0.0.1"}, "b": {}})
+    receipt = receipt_variables(make_receipt())
     assert yaml.load(text, Loader=LOADERS[0]) == {
-        "all": {"hosts": {"a": {"x": "{{ 1 }}", "ansible_host": "127.0.0.1"}, "b": {}}}
+        "all": {"hosts": {"a": {"x": "{{ 1 }}", **receipt, "ansible_host": "127.0.0.1"}, "b": receipt}}
     }
 
 
@@ -123,7 +133,8 @@ KEYFILE = "[wireguard]\nprivate-key=0123456789abcdef=\n[peer]\n"
 def test_what_the_step_hides_is_put_back_for_the_machine_that_asked_for_it() -> None:
     secret = make_asset("a", variables={"wifi": HIDDEN_WIFI}, confidential={"wifi": WIFI, "other": "not of this step"})
     text = render_inventory(order(secret, a={"wifi": HIDDEN_WIFI, "x": 1}), {"a": {}})
-    assert yaml.load(text, Loader=LOADERS[0])["all"]["hosts"]["a"] == {"wifi": WIFI, "x": 1}
+    found = yaml.load(text, Loader=LOADERS[0])["all"]["hosts"]["a"]
+    assert found == {"wifi": WIFI, "x": 1, **receipt_variables(make_receipt())}
     assert all(isinstance(found, Unsafe) for found in texts_of(yaml.load(text, Loader=LOADERS[0])["all"]["hosts"]))
 
 
