@@ -1,0 +1,1 @@
+"""What listens: the witness. Each server has a deadline."""
