@@ -22,8 +22,8 @@ from provisioner.execution.workspace import (
     connection_variables,
     render_config,
     render_inventory,
-    secrets_of,
 )
+from provisioner.model.redaction import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

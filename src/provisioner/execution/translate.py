@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from provisioner.execution.ports import Tally
-from provisioner.model.asset import HIDDEN
 from provisioner.model.event import Event, EventKind
 from provisioner.model.intervention import Check, CheckResult
+from provisioner.model.redaction import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,18 +47,12 @@ _CONTROL = re.compile(
 
 def clean(text: object, secrets: Iterable[str] = ()) -> str:
     """Given anything a machine said, return one short printable text with the given secrets blotted out."""
-    hidden = sorted((secret for secret in secrets if secret), key=len, reverse=True)
-    line = _blot(str(text), hidden)
+    hide = redactor(secrets)
+    line = hide(str(text))
     # Once more without the control characters: they may have stood inside a secret.
-    line = _blot(" ".join(_CONTROL.sub("", line).split()), hidden)
+    line = hide(" ".join(_CONTROL.sub("", line).split()))
     line = line.encode("utf-8", "replace").decode()  # what was not UTF-8 on the machine arrives as lone surrogates
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
-
-
-def _blot(line: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        line = line.replace(secret, HIDDEN)
-    return line
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -20,7 +20,7 @@ from provisioner.errors import ExecutionError, UsageError
 from provisioner.execution.first_contact import trusted
 from provisioner.execution.readiness import PYTHON
 from provisioner.execution.receipts import receipt_variables
-from provisioner.model.asset import HIDDEN, Transport
+from provisioner.model.asset import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -180,38 +180,6 @@ def render_inventory(order: Order, connections: Mapping[str, Mapping[str, object
         hosts[asset.name] = {**given, **whole, **receipt, **connections[asset.name]}
     lines = [f"    {json.dumps(name)}: {unsafe_yaml(variables)}" for name, variables in hosts.items()]
     return "\n".join(["all:", "  hosts:", *lines, ""])
-
-
-_LONG = 8
-"""Characters from which a part of a secret text is a secret by itself: shorter ones are words like any other."""
-
-
-def secrets_of(asset: Asset) -> tuple[str, ...]:
-    """Given an asset, return every text that no message may show: its connection's secrets, and those of its roles.
-
-    Of a text of several lines, such as a keyfile, each long line and what follows its `=` is a secret too.
-    """
-    found = list(asset.secrets.values())
-    for name, value in asset.confidential.items():
-        for text in _hidden(value, asset.variables.get(name, HIDDEN)):
-            lines = text.splitlines() if "\n" in text else []
-            parts = (part.strip() for line in lines for part in (line, line.partition("=")[2]))
-            found += [text, *(part for part in parts if len(part) >= _LONG)]
-    return tuple(dict.fromkeys(filter(None, found)))
-
-
-def _hidden(value: object, shown: object) -> Iterator[str]:
-    """Every text in a value that is not in what is shown of it."""
-    if isinstance(value, str):
-        if value != shown:
-            yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _hidden(item, shown.get(key) if isinstance(shown, dict) else HIDDEN)
-    elif isinstance(value, list):
-        beside = shown if isinstance(shown, list) and len(shown) == len(value) else [HIDDEN] * len(value)
-        for item, other in zip(value, beside, strict=True):
-            yield from _hidden(item, other)
 
 
 @dataclass(frozen=True, kw_only=True)

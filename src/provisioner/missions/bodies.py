@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from provisioner.errors import LedgerError
 from provisioner.model.intervention import Outcome
 from provisioner.model.mission import MissionKind
+from provisioner.model.redaction import redacted
 from provisioner.terms.allowances import Use
 
 if TYPE_CHECKING:
@@ -119,6 +120,22 @@ def _check(check: Check, keep: Keep) -> Body:
     if check.personal:
         texts = {key: keep(text) for key, text in texts.items()}
     return {**texts, "result": check.result.value, "personal": check.personal}
+
+
+NAMES = frozenset(
+    {"intervention", "contract", "contract_digest", "plan_digest", "clause", "mission", "outcome", "assets[]"}
+    | {f"assets[].{key}" for key in ("name", "outcome", "trust", "host_key", "reason.code", "reason.clause")}
+    | {"assets[].checks[].result", "reasons[].code", "reasons[].clause"}
+)
+"""Where a body holds words of ours, digests, and names of contract and machines: read back, and no secrets."""
+
+_REFERENCE = re.compile(r"pv-[0-9a-f]{64}")
+
+
+def without_secrets(body: Body, hide: Callable[[str], str]) -> Body:
+    """The body with `hide` applied to every text but NAMES, references, and what says which content was executed."""
+    hidden = redacted(body, lambda text: text if _REFERENCE.fullmatch(text) else hide(text), names=NAMES)
+    return cast("Body", hidden) | {key: value for key, value in body.items() if key == "content"}
 
 
 @dataclass(frozen=True)

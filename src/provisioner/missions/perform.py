@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ExecutionError, LedgerError, StillRunning
 from provisioner.execution.ports import Order, Receipt, RunStatus
 from provisioner.ledger.entry import Draft
-from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses
+from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses, without_secrets
 from provisioner.missions.judge import judge
 from provisioner.missions.recover import counts, last_task, recover
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import AssetResult, Intervention, Outcome, worst
+from provisioner.model.redaction import redactor, secrets_of
 from provisioner.model.verdict import Reason, Verdict
 from provisioner.terms.allowances import Use
 from provisioner.terms.coverage import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from provisioner.execution.ports import Contact
@@ -43,6 +44,11 @@ class _Desk:
     intervention: str
     clause: str
     operator: str
+
+    @cached_property
+    def hide(self) -> Callable[[str], str]:
+        """What takes the secrets of the machines out of a text before it is kept or hashed."""
+        return redactor(secret for asset in self.request.assets for secret in secrets_of(asset))
 
 
 @dataclass
@@ -221,7 +227,7 @@ def _close(desk: _Desk, closing: Closing) -> tuple[Entry, datetime]:
     at = desk.services.now()
     lacking = "its end could not be recorded"
     try:
-        body = closing_body(desk.intervention, closing, partial(desk.book.keep, field=CHECK))
+        body = closing_body(desk.intervention, closing, lambda text: desk.book.keep(desk.hide(text), field=CHECK))
         entry = _record(desk, "closed", body, at)
         lacking = "its end is recorded but not signed"
         desk.book.sign(at)
@@ -236,7 +242,7 @@ def _close(desk: _Desk, closing: Closing) -> tuple[Entry, datetime]:
 def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> Entry:
     """Append one entry, behind a `contract` entry when this text of the contract is not the last one recorded."""
     contract = desk.request.contract
-    drafts = [Draft(kind, at, desk.operator, body)]
+    drafts = [Draft(kind, at, desk.operator, without_secrets(body, desk.hide))]
     last = desk.book.last("contract", "opened", "refused")  # each names the text it rests on; one is near the end
     if last is None or contract.digest not in (last.body.get("digest"), last.body.get("contract_digest")):
         desk.book.keep_contract(contract.text)

@@ -14,6 +14,7 @@ from provisioner.execution.translate import CHECKS, KINDS, LONGEST, checks, clea
 from provisioner.model.event import Event, EventKind
 from provisioner.model.intervention import CheckResult
 from provisioner.model.plan import Step
+from provisioner.model.redaction import REDACTED
 
 CANARY = "canary-5e1f"
 STEP = Step(assets=("ws-01", "ws-02"), variables={})
@@ -139,7 +140,7 @@ def test_clean_text_is_short_one_line_printable_and_without_secrets(text: str, s
     assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in found)
     found.encode()
     for secret in secrets:
-        assert secret not in found or secret in "********"
+        assert secret not in found or secret in REDACTED
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_secrets_are_blotted_out_whatever_stands_inside_them(text: str) -> None:
 
 
 def test_a_secret_that_holds_another_is_blotted_out_whole() -> None:
-    assert clean("abcdef", ["abc", "abcdef"]) == "********"
+    assert clean("abcdef", ["abc", "abcdef"]) == REDACTED
 
 
 def test_tallies() -> None:
@@ -217,4 +218,4 @@ def test_a_row_that_cannot_be_read_failed(row: object) -> None:
 
 def test_secrets_do_not_reach_the_acceptance_table() -> None:
     (check,) = checks(table([{"name": "n", "found": "it is hunter2", "result": "pass"}]), STEP, ["hunter2"])["ws-01"]
-    assert check.found == "it is ********"
+    assert check.found == f"it is {REDACTED}"

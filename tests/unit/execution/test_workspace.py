@@ -25,7 +25,6 @@ from provisioner.execution.workspace import (
     refuse_odd_path,
     render_config,
     render_inventory,
-    secrets_of,
     unsafe_yaml,
 )
 from provisioner.model.asset import HIDDEN, Address, Transport
@@ -127,7 +126,6 @@ def test_the_inventory_is_of_the_batch_alone_and_connections_go_before_variables
 
 WIFI = [{"name": "office", "password": "hunter2"}, {"name": "guest"}]
 HIDDEN_WIFI = [{"name": "office", "password": HIDDEN}, {"name": "guest"}]
-KEYFILE = "[wireguard]\nprivate-key=0123456789abcdef=\n[peer]\n"
 
 
 def test_what_the_step_hides_is_put_back_for_the_machine_that_asked_for_it() -> None:
@@ -136,28 +134,6 @@ def test_what_the_step_hides_is_put_back_for_the_machine_that_asked_for_it() -> 
     found = yaml.load(text, Loader=LOADERS[0])["all"]["hosts"]["a"]
     assert found == {"wifi": WIFI, "x": 1, **receipt_variables(make_receipt())}
     assert all(isinstance(found, Unsafe) for found in texts_of(yaml.load(text, Loader=LOADERS[0])["all"]["hosts"]))
-
-
-def test_the_secrets_of_an_asset_are_those_of_its_connection_and_of_its_roles() -> None:
-    asset = make_asset(
-        secrets={"become_password": "b3come", "password": ""},
-        variables={"wifi": HIDDEN_WIFI, "vpn": HIDDEN, "files": HIDDEN},
-        confidential={"wifi": WIFI, "vpn": KEYFILE, "files": {"ca.pem": ["deep"], "size": 3}},
-    )
-    assert secrets_of(asset) == (
-        "b3come",
-        "hunter2",
-        KEYFILE,
-        "[wireguard]",
-        "private-key=0123456789abcdef=",
-        "0123456789abcdef=",
-        "deep",
-    )
-
-
-def test_what_is_not_known_to_be_shown_is_a_secret() -> None:
-    asset = make_asset(variables={"wifi": HIDDEN_WIFI[:1]}, confidential={"wifi": WIFI, "alone": "secret"})
-    assert {"hunter2", "guest", "secret"} <= set(secrets_of(asset))
 
 
 def test_the_connection_of_an_ssh_machine(tmp_path: Path) -> None:
