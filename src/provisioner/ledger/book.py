@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Self
 
 from provisioner.errors import LedgerError
-from provisioner.ledger import head, keys, merkle, names, published
+from provisioner.ledger import head, history, keys, merkle, names, published, rotation
 from provisioner.ledger.checkpoint import Checkpoint, Signer, sign_checkpoint
 from provisioner.ledger.entry import KEY, Draft, Entry, make_entry, parse_entry
 from provisioner.ledger.merkle import Frontier
@@ -63,15 +63,33 @@ class Book:
         if not drafts:
             return ()
         with self._store.writing() as tables:
-            frontier = self._trusted(tables)
-            signer = self._key(new=frontier.size == 0)
+            frontier, signer = self._trusted(tables)
             group = [*self._first(signer, drafts[0]), *drafts] if frontier.size == 0 else list(drafts)
             entries = tuple(make_entry(frontier.size + offset, draft) for offset, draft in enumerate(group))
-            grown, nodes = merkle.extend(frontier, (entry.hash for entry in entries))
-            note = head.pending_note(grown, signer=signer)
-            tables.add([(entry.index, entry.leaf) for entry in entries], nodes, note=note)
-        self._head = head.Head(grown, note)
+            grown = self._add(tables, frontier, entries, signers=(signer,))
+        self._head = grown
         return entries[-len(drafts) :]
+
+    def rotate(self, at: datetime, operator: str, *, reason: str) -> Entry:
+        """Put a new key in the place of the log's key, by an entry that the old key signs, and return the entry.
+
+        `operator` is a pseudonym, `reason` one of `history.REASONS`. On return the checkpoint that holds the entry is
+        published, signed by both keys, and the old private key is gone. Cut short at any point, the next append or
+        signature finishes it, or discards it if the entry was not recorded. Raises LedgerError as `append` does, and
+        for a log without entries.
+        """
+        with self._store.writing() as tables:
+            self._refuse_empty(tables, "its first entry makes its key")
+            frontier, old = self._trusted(tables)
+            self._head = None
+            new = Signer.generate(self.origin)
+            keys.stage(self.key_folder, new)
+            body = history.rotation_body(frontier.size, old, new.verifier, reason=reason)
+            entry = make_entry(frontier.size, Draft(KEY, at, operator, body))
+            self._add(tables, frontier, (entry,), signers=(old, new))
+        with self._store.writing() as tables:
+            self._trusted(tables)
+        return entry
 
     def sign(self, at: datetime) -> Checkpoint:
         """Sign the log as it is, publish the checkpoint in `checkpoint_folder`, and return it; `at` names the file.
@@ -80,13 +98,12 @@ class Book:
         signed, when entries were not written with this log's key, were changed, or are fewer than were signed.
         """
         with self._store.writing() as tables:
-            frontier = self._trusted(tables)
-            if frontier.size == 0:
-                raise LedgerError(f"the log {self.origin} is empty: there is nothing to sign")
+            self._refuse_empty(tables, "there is nothing to sign")
+            frontier, signer = self._trusted(tables)
             latest = published.latest(self.checkpoint_folder)
             if latest and latest.size == frontier.size:
                 return latest
-            checkpoint = sign_checkpoint(frontier.size, frontier.root, signer=self._key(new=False))
+            checkpoint = sign_checkpoint(frontier.size, frontier.root, signer=signer)
             published.publish(self.checkpoint_folder, checkpoint, at=at)
         return checkpoint
 
@@ -96,6 +113,10 @@ class Book:
         Raises LedgerError at one that is not canonical.
         """
         yield from self._parsed(self.leaves(since), kinds)
+
+    def key_history(self) -> history.KeyHistory:
+        """Return the keys of the log, oldest first; raises LedgerError where the chain of `key` entries breaks."""
+        return history.read_history(rotation.key_entries(self.leaves()), origin=self.origin)
 
     def entry(self, index: int) -> Entry | None:
         """Return the entry with this index, None if there is none; raises LedgerError if it is not canonical."""
@@ -183,24 +204,37 @@ class Book:
         """Say what in the database file is not as the migrations made it: tripwires removed, tables altered."""
         return self._store.schema_changes()
 
-    def _trusted(self, tables: Transaction) -> Frontier:
+    def _trusted(self, tables: Transaction) -> tuple[Frontier, Signer]:
+        """Return the tree to build on and the key in force, as last time if nobody wrote since."""
         note, size = tables.pending(), tables.size()
-        if self._head and (note, size) == (self._head.note, self._head.frontier.size):
-            return self._head.frontier
-        latest = published.latest(self.checkpoint_folder)
-        if size == 0 and latest is None:
-            return Frontier()
-        return head.trusted_frontier(tables, latest, key=self._key(new=False).verifier)
+        if self._head and self._signer and (note, size) == (self._head.note, self._head.frontier.size):
+            return self._head.frontier, self._signer
+        if self._is_new(tables):
+            frontier, signer = Frontier(), keys.make_signer(self.key_folder, self.origin)
+        else:
+            frontier, signer = rotation.take_over(
+                tables, self.origin, key_folder=self.key_folder, checkpoint_folder=self.checkpoint_folder
+            )
+        self._signer = signer
+        return frontier, signer
 
-    def _key(self, *, new: bool) -> Signer:
-        if self._signer is None:
-            make = keys.make_signer if new else keys.load_signer
-            self._signer = make(self.key_folder, self.origin)
-        return self._signer
+    def _is_new(self, tables: Transaction) -> bool:
+        return tables.size() == 0 and published.latest(self.checkpoint_folder) is None
+
+    def _refuse_empty(self, tables: Transaction, why: str) -> None:
+        if self._is_new(tables):
+            raise LedgerError(f"the log {self.origin} is empty: {why}")
+
+    def _add(
+        self, tables: Transaction, frontier: Frontier, entries: Sequence[Entry], *, signers: Sequence[Signer]
+    ) -> head.Head:
+        grown, nodes = merkle.extend(frontier, (entry.hash for entry in entries))
+        note = head.pending_note(grown, signers=signers)
+        tables.add([(entry.index, entry.leaf) for entry in entries], nodes, note=note)
+        return head.Head(grown, note)
 
     def _first(self, signer: Signer, draft: Draft) -> tuple[Draft]:
-        body = {"key": signer.verifier.render(), "fingerprint": signer.verifier.fingerprint}
-        return (Draft(KEY, draft.at, draft.operator, body),)
+        return (Draft(KEY, draft.at, draft.operator, history.first_body(signer.verifier)),)
 
     def _parsed(self, rows: Iterable[tuple[object, object]], kinds: Collection[str]) -> Iterator[Entry]:
         marks = [f'"kind":"{kind}"'.encode() for kind in kinds]

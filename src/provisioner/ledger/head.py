@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provisioner.errors import LedgerError
 from provisioner.ledger import merkle
-from provisioner.ledger.checkpoint import VerifierKey, parse_checkpoint, sign_checkpoint, verify_checkpoint
+from provisioner.ledger.checkpoint import (
+    Checkpoint,
+    VerifierKey,
+    parse_checkpoint,
+    parse_note,
+    sign_checkpoint,
+    verify_checkpoint,
+    with_signatures,
+)
 from provisioner.ledger.merkle import Frontier
 from provisioner.ledger.names import pending_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from provisioner.ledger.checkpoint import Checkpoint, Signer
+    from provisioner.ledger.checkpoint import Signer
     from provisioner.ledger.store import Transaction
 
 BATCH = 10_000
@@ -33,19 +41,31 @@ class Head(NamedTuple):
     note: str
 
 
-def pending_note(frontier: Frontier, *, signer: Signer) -> str:
+def signed_head(frontier: Frontier, *, signers: Sequence[Signer]) -> Checkpoint:
+    """Return the checkpoint of the tree, one signature line for each of the signers, one at least."""
+    first, *others = (sign_checkpoint(frontier.size, frontier.root, signer=signer) for signer in signers)
+    lines = [line for other in others for line in parse_note(other.note).signatures]
+    return Checkpoint(first.origin, first.size, first.root, with_signatures(first.note, lines))
+
+
+def pending_note(frontier: Frontier, *, signers: Sequence[Signer]) -> str:
     """Return the signed note for `frontier`, under the log's pending origin."""
-    return sign_checkpoint(frontier.size, frontier.root, signer=signer.renamed(pending_origin(signer.name))).note
+    return signed_head(frontier, signers=[signer.renamed(pending_origin(signer.name)) for signer in signers]).note
 
 
-def trusted_frontier(tables: Transaction, latest: Checkpoint | None, *, key: VerifierKey) -> Frontier:
-    """Return the frontier of the whole log once every entry in it is known to be this key's.
+def is_signed(checkpoint: Checkpoint, keys: Sequence[VerifierKey]) -> bool:
+    """Whether one of these keys signed the checkpoint, as one of its own log."""
+    return any(checkpoint.origin == key.name and verify_checkpoint(checkpoint, key) for key in keys)
+
+
+def trusted_frontier(tables: Transaction, latest: Checkpoint | None, *, keys: Sequence[VerifierKey]) -> Frontier:
+    """Return the frontier of the whole log once every entry in it is known to be one of these keys'.
 
     `latest` is the newest published checkpoint, None if there is none. Raises LedgerError when the tables hold less
     than was signed, something else than was signed, or more than was signed.
     """
     size = tables.size()
-    base = _published_frontier(tables, latest, key=key) if latest else Frontier()
+    base = _published_frontier(tables, latest, keys=keys) if latest else Frontier()
     if size < base.size:
         raise LedgerError(f"the log holds {size} entries, but {base.size} were signed and published", hint=HINT)
     if size == base.size:
@@ -53,7 +73,7 @@ def trusted_frontier(tables: Transaction, latest: Checkpoint | None, *, key: Ver
     frontier = base
     for batch in _leaf_hashes(tables, base.size, size):
         frontier, _ = merkle.extend(frontier, batch)
-    covered = _pending_size(tables.pending(), frontier, key=key)
+    covered = _pending_size(tables.pending(), frontier, keys=keys)
     if covered > size:
         raise LedgerError(f"the log holds {size} entries, but {covered} were written: not signing", hint=HINT)
     if covered < size:
@@ -62,9 +82,9 @@ def trusted_frontier(tables: Transaction, latest: Checkpoint | None, *, key: Ver
     return frontier
 
 
-def _published_frontier(tables: Transaction, latest: Checkpoint, *, key: VerifierKey) -> Frontier:
-    if latest.origin != key.name or not verify_checkpoint(latest, key):
-        raise LedgerError(f"the newest checkpoint was not signed by the key of {key.name}: not signing", hint=HINT)
+def _published_frontier(tables: Transaction, latest: Checkpoint, *, keys: Sequence[VerifierKey]) -> Frontier:
+    if not is_signed(latest, keys):
+        raise LedgerError(f"the newest checkpoint was not signed by the key of {keys[0].name}: not signing", hint=HINT)
     if tables.size() < latest.size:
         return Frontier(latest.size)
     frontier = _cached_frontier(tables, latest.size)
@@ -104,14 +124,13 @@ def _leaf_hashes(tables: Transaction, start: int, stop: int) -> Iterator[list[by
         yield batch
 
 
-def _pending_size(note: str | None, frontier: Frontier, *, key: VerifierKey) -> int:
+def _pending_size(note: str | None, frontier: Frontier, *, keys: Sequence[VerifierKey]) -> int:
     """Return how many entries the pending note covers; none if it is another key's or says another root."""
-    name = pending_origin(key.name)
     try:
         pending = parse_checkpoint(note or "")
     except LedgerError:
         return 0
-    signed = pending.origin == name and verify_checkpoint(pending, VerifierKey(name, key.public))
+    signed = is_signed(pending, [VerifierKey(pending_origin(key.name), key.public) for key in keys])
     if not signed or (pending.size == frontier.size and pending.root != frontier.root):
         return 0
     return pending.size

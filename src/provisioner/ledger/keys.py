@@ -1,10 +1,14 @@
-"""The signing key of a log: `<state>/keys/<client>/`, private half readable by its owner alone, made on first use."""
+"""The files of a log's key: `<state>/keys/<client>/`, private half readable by its owner alone, made on first use.
+
+`signing.key` and `verifier.key` are the two halves of the key in force; `next.key` is there while the key is changed.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError
@@ -16,31 +20,58 @@ if TYPE_CHECKING:
 
 SIGNING_KEY = "signing.key"
 VERIFIER_KEY = "verifier.key"
+NEXT_KEY = "next.key"
+
+PRESENT, MISSING, UNREADABLE = "present", "missing", "unreadable"
+EXPOSED, FOREIGN = "wrong mode", "not this log's"
 
 
-def load_signer(folder: Path, name: str) -> Signer:
-    """Return the signing key `name` in `folder`; raises LedgerError if it is missing, readable by others, or not it."""
-    path = folder / SIGNING_KEY
+@dataclass(frozen=True, kw_only=True)
+class KeyFile:
+    """A private key file as it was found.
+
+    `state` is PRESENT, MISSING, UNREADABLE, EXPOSED (others may read it) or FOREIGN (the key of another log); `signer`
+    is the key, where it is PRESENT; else `problem` says what is wrong and where, `hint` what to do.
+    """
+
+    state: str
+    signer: Signer | None = None
+    problem: str = ""
+    hint: str = ""
+
+
+def look_up_signer(folder: Path, name: str, *, file: str = SIGNING_KEY) -> KeyFile:
+    """Return what the private key file in `folder` is, to a log called `name`."""
+    path = folder / file
+    restore = "restore it from the backup of the state folder; without it nothing can be added to this log"
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            text = file.read(4096).decode("utf-8", "replace").strip()
+        with path.open("rb") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            text = opened.read(4096).decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return KeyFile(state=MISSING, problem=f"{path}: the signing key of {name} is missing", hint=restore)
     except OSError as error:
-        raise LedgerError(
-            f"{path}: the signing key cannot be read: {error.strerror}",
-            hint="restore it from the backup of the state folder; without it nothing can be added to this log",
-        ) from error
+        why = f"{path}: the signing key cannot be read: {error.strerror}"
+        return KeyFile(state=UNREADABLE, problem=why, hint=restore)
     if mode & 0o077:
-        raise LedgerError(
-            f"{path}: the signing key has mode {mode:04o}, others may have read it", hint=f"chmod 600 {path}"
-        )
+        why = f"{path}: the signing key has mode {mode:04o}, others may have read it"
+        return KeyFile(state=EXPOSED, problem=why, hint=f"chmod 600 {path}; if somebody may have: audit.keys --revoke")
     try:
         signer = parse_signer(text)
     except LedgerError as error:
-        raise LedgerError(f"{path}: {error}") from error
+        return KeyFile(state=UNREADABLE, problem=f"{path}: {error}", hint=restore)
     if signer.name != name:
-        raise LedgerError(f"{path}: this is the key of {signer.name}, not of {name}")
-    return signer
+        why = f"{path}: this is the key of {signer.name}, not of {name}"
+        return KeyFile(state=FOREIGN, problem=why, hint=restore)
+    return KeyFile(state=PRESENT, signer=signer)
+
+
+def load_signer(folder: Path, name: str, *, file: str = SIGNING_KEY) -> Signer:
+    """Return the signing key `name` in `folder`; raises LedgerError if it is missing, readable by others, or not it."""
+    found = look_up_signer(folder, name, file=file)
+    if found.signer is None:
+        raise LedgerError(found.problem, hint=found.hint)
+    return found.signer
 
 
 def make_signer(folder: Path, name: str) -> Signer:
@@ -62,6 +93,48 @@ def load_verifier(folder: Path) -> VerifierKey | None:
         return parse_verifier_key(path.read_text(encoding="utf-8").strip())
     except (LedgerError, OSError, UnicodeDecodeError) as error:
         raise LedgerError(f"{path}: the public key cannot be read: {error}") from error
+
+
+def check_public_half(folder: Path, key: VerifierKey) -> None:
+    """Raise LedgerError unless the public half of `key` lies in `folder` too: it is what others compare with."""
+    path = folder / VERIFIER_KEY
+    kept = load_verifier(folder)
+    if kept != key:
+        what = "is missing" if kept is None else f"is that of the key {kept.id.hex()}, not of the key in force"
+        hint = f"the key in force is {key.render()}: put this line into the file, if your own records say the same"
+        raise LedgerError(f"{path}: the public half of the log's key {what}", hint=hint)
+
+
+def stage(folder: Path, signer: Signer) -> None:
+    """Keep the key that is to follow the one in force, durable on return."""
+    write_durably(folder / NEXT_KEY, signer.render() + "\n", mode=0o600)
+
+
+def staged(folder: Path, name: str) -> Signer | None:
+    """Return the key that is to follow, None if no change of key is on its way; raises LedgerError as `load_signer`."""
+    return load_signer(folder, name, file=NEXT_KEY) if is_there(folder / NEXT_KEY) else None
+
+
+def adopt(folder: Path, signer: Signer) -> None:
+    """Put the staged key `signer` in force: its public half, then its private half in place of the old, which is gone.
+
+    Can be done again after a crash at any point in it.
+    """
+    write_durably(folder / VERIFIER_KEY, signer.verifier.render() + "\n", mode=0o644)
+    try:
+        (folder / NEXT_KEY).replace(folder / SIGNING_KEY)
+        sync_folder(folder)
+    except OSError as error:
+        raise LedgerError(f"{folder / SIGNING_KEY}: cannot be replaced: {error.strerror}") from error
+
+
+def discard_staged(folder: Path) -> None:
+    """Remove the staged key: no entry of the log names it."""
+    try:
+        (folder / NEXT_KEY).unlink()
+        sync_folder(folder)
+    except OSError as error:
+        raise LedgerError(f"{folder / NEXT_KEY}: cannot be removed: {error.strerror}") from error
 
 
 def write_durably(path: Path, text: str, *, mode: int) -> None:

@@ -37,7 +37,7 @@ def test_a_key_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None
 
 
 def test_a_missing_a_broken_and_a_foreign_key_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="signing key cannot be read"):
+    with pytest.raises(LedgerError, match="signing key of provisioner/demo is missing"):
         keys.load_signer(tmp_path, NAME)
     keys.make_signer(tmp_path, NAME)
     with pytest.raises(LedgerError, match="the key of provisioner/demo, not of provisioner/other"):
