@@ -130,6 +130,12 @@ def open_book(where: Site, client: str, *, read_only: bool = False) -> Iterator[
         yield book
 
 
+def identity(state: Path, client: str) -> Path | None:
+    """The SSH key made for a client's machines; None for the technician's own keys."""
+    path = state / "ssh" / client / "id_ed25519"
+    return path if path.exists() else None
+
+
 def services(where: Site, asset: Asset, progress: Progress) -> Services:
     """Build what an intervention on the client's machines needs; MissingTool where a program of a run is not here."""
     from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
@@ -147,16 +153,15 @@ def services(where: Site, asset: Asset, progress: Progress) -> Services:
         if program != "ssh" or asset.address.transport is Transport.SSH:
             find_program(program, remedy)
     state = where.settings.state
-    identity = state / "ssh" / asset.client / "id_ed25519"
-    identity_or_none = identity if identity.exists() else None
+    own_key = identity(state, asset.client)
     authorities = state / "ca" / f"{asset.client}.pem"
-    ssh = SshProbe(state / "known_hosts", identity=identity_or_none)
+    ssh = SshProbe(state / "known_hosts", identity=own_key)
     probe = TransportProbe({Transport.SSH: ssh, Transport.WINRM: WinrmProbe(state / "ca")})
     executor = AnsibleExecutor(
         root=where.checkout,
         runs=state / "runs" / asset.client,
         known_hosts=state / "known_hosts" / asset.client,
-        identity=identity_or_none,
+        identity=own_key,
         authorities=authorities if authorities.exists() else None,
     )
     return Services(
