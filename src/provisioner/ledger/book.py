@@ -190,10 +190,10 @@ class Book:
         with self._store.reading() as tables:
             return tables.nodes(names)
 
-    def details(self) -> tuple[Detail, ...]:
-        """Return every row of `details`."""
+    def details(self) -> Iterator[Detail]:
+        """Yield every row of `details`, as of now."""
         with self._store.reading() as tables:
-            return tuple(tables.details())
+            yield from tables.details()
 
     def clients(self) -> tuple[str, ...]:
         """Return the clients whose logs the database holds, by name."""

@@ -6,20 +6,20 @@ that is not. Knows the format, not the book: anything with the four methods of `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from provisioner.errors import LedgerError
 from provisioner.ledger import merkle, names
-from provisioner.ledger.checkpoint import Checkpoint, VerifierKey, parse_verifier_key, verify_checkpoint
-from provisioner.ledger.entry import KEY, Entry, parse_entry
-from provisioner.ledger.merkle import Frontier
+from provisioner.ledger.checkpoint import Checkpoint, VerifierKey, verify_checkpoint
+from provisioner.ledger.history import REVOKED
+from provisioner.ledger.walk import BATCH, Finding, Walk, walk_through
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-BATCH = 1000
+    from provisioner.ledger.merkle import Frontier
 
 
 class Row(Protocol):
@@ -77,8 +77,8 @@ class Evidence:
     """What was signed about a log, and what somebody kept outside.
 
     `checkpoints` and `key` come from the state folder; `anchors` (a copy of a checkpoint, one that a witness cosigned,
-    one under a time stamp) and `fingerprint` (SHA-256 of the public key in hex) from outside. `damaged` are sentences
-    about files that could not be read.
+    one under a time stamp) and `fingerprint` (SHA-256 in hex of a public key that the log has or had) from outside.
+    `damaged` are sentences about files that could not be read.
     """
 
     origin: str
@@ -116,20 +116,6 @@ class Report:
         return 0 if self.status in (Status.OK, Status.UNANCHORED) else 7
 
 
-Finding = tuple[int | None, str]
-"""Which entry (None where none can be named), and a sentence."""
-
-
-@dataclass
-class Walk:
-    """What re-deriving found: the tree, its state at each size asked for, entry 0, and why it went no further."""
-
-    frontier: Frontier = field(default_factory=Frontier)
-    anchors: dict[int, Frontier] = field(default_factory=lambda: {0: Frontier()})
-    first: Entry | None = None
-    broken: str = ""
-
-
 def verify(source: Source, evidence: Evidence) -> Report:
     """Given the rows of a log and the evidence about it, return the report; nothing that the rows hold can raise.
 
@@ -138,12 +124,12 @@ def verify(source: Source, evidence: Evidence) -> Report:
     """
     kept = [anchor.checkpoint for anchor in evidence.anchors]
     signed = [*evidence.checkpoints, *kept]
-    walk = _walk(source, {checkpoint.size for checkpoint in signed})
+    walk = walk_through(source.leaves(), origin=evidence.origin, sizes={checkpoint.size for checkpoint in signed})
     size, covered = walk.frontier.size, max((checkpoint.size for checkpoint in signed), default=0)
     bad: list[Finding] = [(None, sentence) for sentence in evidence.damaged]
     if walk.broken:
         bad.append((size, walk.broken))
-    bad += [*_key_findings(walk, evidence), *_signature_findings(walk, signed, evidence)]
+    bad += [*_key_findings(walk, evidence, covered=covered), *_signature_findings(walk, signed, evidence)]
     bad += _root_findings(source, walk, evidence.checkpoints) or _root_findings(source, walk, kept)
     bad += _detail_findings(source)
     if bad:
@@ -156,74 +142,75 @@ def verify(source: Source, evidence: Evidence) -> Report:
         status, findings = Status.OK, ()
     first_bad = min((index for index, _ in bad if index is not None), default=None)
     return Report(
-        status=status, size=size, compared_with=evidence.compared_with, first_bad=first_bad, findings=findings
+        status=status,
+        size=size,
+        compared_with=evidence.compared_with,
+        first_bad=first_bad,
+        findings=findings,
+        warnings=_key_warnings(walk, evidence),
     )
 
 
-def _walk(source: Source, sizes: set[int]) -> Walk:
-    """Hash every row in order until one is not the entry that its place asks for."""
-    walk, batch = Walk(), list[bytes]()
+def _key_findings(walk: Walk, evidence: Evidence, *, covered: int) -> list[Finding]:
+    """Compare the log's keys with the key of the state folder and the fingerprint kept outside.
 
-    def grow() -> None:
-        walk.frontier, _ = merkle.extend(walk.frontier, batch)
-        batch.clear()
-
-    try:
-        for expected, (index, leaf) in enumerate(source.leaves()):
-            entry = _entry(expected, index, leaf)
-            walk.first = walk.first or entry
-            batch.append(entry.hash)
-            if expected + 1 in sizes or len(batch) == BATCH:
-                grow()
-                walk.anchors[expected + 1] = walk.frontier
-    except LedgerError as error:
-        walk.broken = str(error)
-    grow()
-    return walk
-
-
-def _entry(expected: int, index: object, leaf: object) -> Entry:
-    if index != expected:
-        raise LedgerError(f"entry {expected} is missing: the next row is {index!r}")
-    try:
-        entry = parse_entry(leaf if isinstance(leaf, bytes) else b"")
-    except LedgerError as error:
-        raise LedgerError(f"entry {expected}: {error}") from error
-    if entry.index != expected:
-        raise LedgerError(f"entry {expected}: the row holds the bytes of entry {entry.index}")
-    return entry
-
-
-def _log_key(walk: Walk) -> VerifierKey | None:
-    """Return the public key in entry 0, None if it holds none."""
-    try:
-        return parse_verifier_key(str(walk.first.body.get("key"))) if walk.first and walk.first.kind == KEY else None
-    except LedgerError:
-        return None
-
-
-def _key_findings(walk: Walk, evidence: Evidence) -> list[Finding]:
-    """Compare entry 0 with the key of the state folder and the fingerprint kept outside."""
-    if walk.first is None:
+    Of a log that ends early nothing is said: the entries that brought the newest keys may be among those that lack.
+    """
+    if walk.bad_key:
+        return [walk.bad_key]
+    if walk.keys is None or walk.broken or walk.frontier.size < covered:
         return []
-    key = _log_key(walk)
-    if key is None or key.name != evidence.origin:
-        return [(0, f"entry 0 does not hold the public key of {evidence.origin}")]
-    findings: list[Finding] = []
-    if evidence.key is not None and evidence.key != key:
-        findings.append((0, "the key in entry 0 is not the one in the state folder"))
-    if evidence.fingerprint and evidence.fingerprint.lower() != key.fingerprint:
-        findings.append((0, f"the log's key has the fingerprint {key.fingerprint}, not {evidence.fingerprint}"))
+    findings, newest = list[Finding](), walk.keys.newest
+    held = walk.keys.of_key(evidence.key) if evidence.key else newest
+    if held is None:
+        findings.append((newest.index, f"the key in entry {newest.index} is not the one in the state folder"))
+    elif held != newest and not _is_unfinished(walk, evidence):
+        why = f"the key in the state folder, {held.key.id.hex()}, was {held.state} by entry {held.ended}"
+        findings.append((None, f"{why}: it is an older copy"))
+    if evidence.fingerprint and walk.keys.of_fingerprint(evidence.fingerprint) is None:
+        why = f"the log's key has the fingerprint {newest.key.fingerprint}, not {evidence.fingerprint}"
+        findings.append((0, why + (", nor had any before it" if newest.index else "")))
     return findings
 
 
+def _key_warnings(walk: Walk, evidence: Evidence) -> tuple[str, ...]:
+    if walk.keys is None:
+        return ()
+    warnings, newest = list[str](), walk.keys.newest
+    if _is_unfinished(walk, evidence):
+        warnings.append(f"the change of key in entry {newest.index} is not finished: the next command that writes does")
+    given = walk.keys.of_fingerprint(evidence.fingerprint)
+    if given and given.state == REVOKED:
+        warnings.append(
+            f"the fingerprint given is of a key that entry {given.ended} revoked: whoever has that key can make such a "
+            f"log; get the newest by a way that you trust, and compare it with {newest.key.fingerprint}"
+        )
+    return tuple(warnings)
+
+
+def _is_unfinished(walk: Walk, evidence: Evidence) -> bool:
+    """Whether the last entry changes the key, and the state folder still has the key before."""
+    if walk.keys is None or len(walk.keys.tenures) < 2 or walk.frontier.size != walk.keys.newest.index + 1:
+        return False
+    return evidence.key == walk.keys.tenures[-2].key
+
+
 def _signature_findings(walk: Walk, signed: list[Checkpoint], evidence: Evidence) -> list[Finding]:
-    key = evidence.key or _log_key(walk)
-    return [
-        (None, f"the checkpoint of {checkpoint.size} entries was not signed by the key of {evidence.origin}")
-        for checkpoint in signed
-        if key is None or checkpoint.origin != evidence.origin or not verify_checkpoint(checkpoint, key)
-    ]
+    """Say which checkpoints no key signed that might.
+
+    Where the log does not know the key in the state folder, which is a finding of its own or one of a log that ends
+    early, that key may have signed too: then the checkpoints are not what is wrong.
+    """
+    state = evidence.key if evidence.key and not (walk.keys and walk.keys.of_key(evidence.key)) else None
+    stranger = f"was not signed by the key of {evidence.origin}"
+    findings = list[Finding]()
+    for checkpoint in signed:
+        if state and checkpoint.origin == evidence.origin and verify_checkpoint(checkpoint, state):
+            continue
+        why = walk.keys.misfit(checkpoint) if walk.keys else f"the checkpoint of {checkpoint.size} entries {stranger}"
+        if why:
+            findings.append((None, why))
+    return findings
 
 
 def _root_findings(source: Source, walk: Walk, signed: Iterable[Checkpoint]) -> list[Finding]:
@@ -251,12 +238,10 @@ def _locate(source: Source, walk: Walk, sound: int, failed: Checkpoint) -> Findi
     if walk.frontier.size < failed.size:
         between += f"; the log ends with {walk.frontier.size} entries"
     try:
-        cached = [digest for digest in source.leaf_hashes(sound, failed.size) if isinstance(digest, bytes)]
-        grown, _ = merkle.extend(walk.anchors[sound], cached)
-        if (grown.size, grown.root) != (failed.size, failed.root):
+        if not _is_vouched(source, walk.anchors[sound], failed):
             return sound, between
         rows = source.leaves(sound, failed.size)
-        for place, digest in enumerate(cached, start=sound):
+        for place, digest in enumerate(_cached(source, sound, failed.size), start=sound):
             index, leaf = next(rows, (None, None))
             if index != place or not isinstance(leaf, bytes) or merkle.leaf_hash(leaf) != digest:
                 return place, f"entry {place} is not the one that was signed"
@@ -265,13 +250,38 @@ def _locate(source: Source, walk: Walk, sound: int, failed: Checkpoint) -> Findi
     return sound, between
 
 
+def _is_vouched(source: Source, before: Frontier, signed: Checkpoint) -> bool:
+    """Whether the leaf hashes that the writer cached, put after `before`, give the signed root."""
+    frontier, batch = before, list[bytes]()
+    for digest in _cached(source, before.size, signed.size):
+        batch.append(digest)
+        if len(batch) == BATCH:
+            frontier, _ = merkle.extend(frontier, batch)
+            batch.clear()
+    frontier, _ = merkle.extend(frontier, batch)
+    return (frontier.size, frontier.root) == (signed.size, signed.root)
+
+
+def _cached(source: Source, start: int, stop: int) -> Iterator[bytes]:
+    """Yield the cached leaf hashes of [start, stop), no further than the first batch that is not full."""
+    for first in range(start, stop, BATCH):
+        last = min(first + BATCH, stop)
+        found = [digest for digest in source.leaf_hashes(first, last) if isinstance(digest, bytes)]
+        yield from found
+        if len(found) < last - first:
+            return
+
+
 def _detail_findings(source: Source) -> list[Finding]:
     """Check contract texts and personal values against their references; who a pseudonym is, nothing protects."""
+    findings = list[Finding]()
     try:
-        rows = [row for row in source.details() if not _kept(row)]
+        for row in source.details():
+            if not _kept(row):
+                findings.append((None, f"the {row.field} kept under {row.reference} is not what it was"))
     except LedgerError as error:
-        return [(None, str(error))]
-    return [(None, f"the {row.field} kept under {row.reference} is not what it was") for row in rows]
+        findings.append((None, str(error)))
+    return findings
 
 
 def _kept(row: Row) -> bool:
