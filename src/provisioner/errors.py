@@ -60,6 +60,12 @@ class LedgerError(ProvisionerError):
     exit_code = 7
 
 
+class NoAnswer(ProvisionerError):
+    """A service outside did not answer, or not as its protocol says."""
+
+    exit_code = 4
+
+
 class StillRunning(ProvisionerError):
     """The processes of a run do not end: its intervention stays open."""
 

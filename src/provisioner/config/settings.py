@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.config.document import Document, refuse
-from provisioner.config.files import label, read_regular
-from provisioner.config.yaml import Bounds, parse
+from provisioner.config.outside import Outside, load_outside
 from provisioner.errors import UsageError
 from provisioner.model.values import shown
 
@@ -20,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where things are and who acts: paths are absolute; `vault_password_file` is None when no vault can be opened."""
+    """Where things are, who acts, and who outside vouches for checkpoints (`outside`, from settings.yml).
+
+    Paths are absolute; `vault_password_file` is None when no vault can be opened.
+    """
 
     checkout: Path
     inventories: Path
@@ -28,13 +29,14 @@ class Settings:
     database_url: str
     operator: str
     vault_password_file: Path | None
+    outside: Outside
 
 
 def load_settings(environ: Mapping[str, str], *, checkout: Path, login: str) -> Settings:
     """Given the environment, the checkout's folder and the login name, return the settings; an empty value is none.
 
     Raises UsageError when a variable names a file that is missing, the state folder is somebody else's or the operator
-    is no printable text, and ConfigurationError for a settings.yml with keys: it may hold nothing yet. Makes nothing.
+    is no printable text, and ConfigurationError with every problem in settings.yml. Makes nothing.
     """
     checkout = checkout.absolute()
     state = state_folder(environ, checkout=checkout)
@@ -44,7 +46,6 @@ def load_settings(environ: Mapping[str, str], *, checkout: Path, login: str) -> 
     operator = environ.get("PROVISIONER_OPERATOR") or login
     if not operator.isprintable():
         raise UsageError(f"PROVISIONER_OPERATOR is {shown(operator)}: it must be printable text on one line")
-    _check_file(environ.get("PROVISIONER_SETTINGS") or None, state=state)
     return Settings(
         checkout=checkout,
         inventories=Path(environ.get("PROVISIONER_INVENTORIES") or checkout / "inventories").absolute(),
@@ -52,6 +53,7 @@ def load_settings(environ: Mapping[str, str], *, checkout: Path, login: str) -> 
         database_url=environ.get("PROVISIONER_DATABASE_URL") or f"sqlite:///{state / 'ledger.db'}",
         operator=operator,
         vault_password_file=Path(vault).absolute() if vault else None,
+        outside=_outside(environ.get("PROVISIONER_SETTINGS") or None, state=state),
     )
 
 
@@ -95,22 +97,12 @@ def _name(owner: int) -> str:
         return f"user {owner}"
 
 
-def _check_file(named: str | None, *, state: Path) -> None:
+def _outside(named: str | None, *, state: Path) -> Outside:
     path = Path(named).absolute() if named else state / "settings.yml"
     try:
         there = path.exists()
     except OSError as error:
         raise UsageError(f"{path} cannot be looked for: {error.strerror}{_owned(path)}", hint=_ELSE) from error
-    if not there:
-        if named:
-            raise UsageError(f"PROVISIONER_SETTINGS names {named}, which does not exist")
-        return
-    file = label(path, folder=path.parent)
-    document = Document(
-        file, parse(read_regular(path, folder=path.parent, limit=Bounds().size), file=file, bounds=Bounds())
-    )
-    keys = document.root.value
-    if isinstance(keys, dict):
-        refuse(document.key_problem((key,), "unknown key; no setting is served yet") for key in keys)
-    elif keys is not None:
-        refuse([document.problem((), "expected a mapping of keys and values")])
+    if not there and named:
+        raise UsageError(f"PROVISIONER_SETTINGS names {named}, which does not exist")
+    return load_outside(path) if there else Outside()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.config.outside import Outside, TimestampSettings, WitnessSettings
 from provisioner.config.settings import load_settings, prepare_state
 from provisioner.errors import ConfigurationError, UsageError
 
@@ -48,17 +49,60 @@ def test_a_named_file_that_is_missing_is_a_usage_error(tmp_path: Path, name: str
         load_settings({name: str(tmp_path / "none")}, checkout=tmp_path, login="ada")
 
 
-def test_a_settings_file_may_hold_nothing_yet(tmp_path: Path) -> None:
-    state = tmp_path / "var"
-    state.mkdir()
-    path = state / "settings.yml"
-    path.write_text("# nothing yet\n")
-    load_settings({}, checkout=tmp_path, login="ada")
-    path.write_text("witnesses: []\n")
-    with pytest.raises(ConfigurationError, match=r"var/settings.yml:1:1: witnesses: unknown key"):
-        load_settings({}, checkout=tmp_path, login="ada")
-    path.write_text("- a\n")
-    with pytest.raises(ConfigurationError, match="expected a mapping"):
+def settings_file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "var" / "settings.yml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    (path.parent / "tsa.pem").touch()
+    return path
+
+
+KEY = "w1.example+bdde10ec+BDtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+GOOD = f"""\
+witnesses:
+  - url: http://127.0.0.1:8470/
+    key: {KEY}
+timestamp:
+  url: https://tsa.example/stamp
+  authorities: tsa.pem
+"""
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "witnesses:\n", "witnesses: []\n"])
+def test_a_settings_file_may_hold_nothing(tmp_path: Path, text: str) -> None:
+    settings_file(tmp_path, text)
+    assert load_settings({}, checkout=tmp_path, login="ada").outside == Outside()
+
+
+def test_a_settings_file_names_who_vouches(tmp_path: Path) -> None:
+    path = settings_file(tmp_path, GOOD)
+    found = load_settings({"PROVISIONER_SETTINGS": str(path)}, checkout=tmp_path, login="ada").outside
+    assert found.witnesses == (WitnessSettings(url="http://127.0.0.1:8470", key=KEY),)
+    assert found.timestamp == TimestampSettings(url="https://tsa.example/stamp", authorities=path.parent / "tsa.pem")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("witnesses:", "witneses:", r"var/settings.yml:1:1: witneses: unknown key; did you mean witnesses"),
+        ("http://127", "ftp://127", r"settings.yml:2:10: witnesses\[0\].url: expected an address"),
+        ("http://127", "http://ada:pw@127", "without login or query"),
+        ("8470/", "8470/?a=b", "without login or query"),
+        ("8470/", "99999/", "expected an address"),
+        ("https://tsa.example/stamp", "https://", "settings.yml:5:8: timestamp.url: expected an address"),
+        ("bdde10ec", "bdde10ed", r"settings.yml:3:10: witnesses\[0\].key: the key's id does not match"),
+        ("+BD", "+AD", "this is not a witness's key"),
+        ("tsa.pem", "other.pem", "settings.yml:6:16: timestamp.authorities: no such file beside var/settings.yml"),
+        ("    key:", "    keys:", "this key is required"),
+        ("timestamp:", f"  - url: https://w1.example\n    key: {KEY}\ntimestamp:", "named twice"),
+        (GOOD, "- a\n", "expected a mapping"),
+        (GOOD, "timestamp: x\n", "settings.yml:1:12: timestamp: expected a mapping"),
+    ],
+)
+def test_what_is_wrong_in_a_settings_file_is_said_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    settings_file(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ConfigurationError, match=said):
         load_settings({}, checkout=tmp_path, login="ada")
 
 

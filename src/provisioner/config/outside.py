@@ -1,0 +1,108 @@
+"""settings.yml: who outside vouches for checkpoints. Strict like contract.yml: every problem with file:line:col."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from provisioner.config.decode import decode
+from provisioner.config.document import Document, ordered, refuse
+from provisioner.config.files import label, read_regular
+from provisioner.config.yaml import Bounds, parse
+from provisioner.errors import ConfigurationError
+from provisioner.model.values import Text, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.errors import Problem
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(
+            f"expected an address such as https://w1.example/, without login or query, found {shown(text)}"
+        )
+    return text.rstrip("/")
+
+
+def _witness_key(text: str) -> str:
+    name, identity, encoded = text.split("+", 2)
+    try:
+        material = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        material = b""
+    if len(material) != 33 or material[0] != 4:
+        raise ValueError("this is not a witness's key: copy the line that `invoke audit.witness --init` printed")
+    if sha256(name.encode() + b"\n" + material).hexdigest()[:8] != identity:
+        raise ValueError("the key's id does not match its name and bytes: copy the whole line")
+    return text
+
+
+_URL = Annotated[str, Text(_url, r"[!-~]{1,500}", "an address such as https://w1.example")]
+_KEY = Annotated[
+    str, Text(_witness_key, r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "a witness's key such as w1.example+01234567+BA…")
+]
+_FILE = Annotated[Path, Text(Path, r"\S.{0,498}\S|\S", "the path of a file")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WitnessSettings:
+    """A witness that is asked for a cosignature: the prefix of its address, and its C2SP vkey (type 4)."""
+
+    url: _URL
+    key: _KEY
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimestampSettings:
+    """The time-stamp service that is asked, and the PEM file of the roots it is held against (absolute once loaded)."""
+
+    url: _URL
+    authorities: _FILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """Who outside vouches for the checkpoints of every client's log."""
+
+    witnesses: tuple[WitnessSettings, ...] = ()
+    timestamp: TimestampSettings | None = None
+
+
+def load_outside(path: Path) -> Outside:
+    """Given settings.yml, return what it says; an empty file says nothing.
+
+    Raises ConfigurationError with every problem; a file of authorities that is not there is one.
+    """
+    file, bounds = label(path, folder=path.parent), Bounds()
+    document = Document(
+        file, parse(read_regular(path, folder=path.parent, limit=bounds.size), file=file, bounds=bounds)
+    )
+    if document.root.value is None:
+        return Outside()
+    found, problems = decode(Outside, document)
+    if found is None:
+        raise ConfigurationError(ordered(problems))
+    refuse(_problems(found, document, folder=path.parent))
+    stamp = found.timestamp
+    return replace(found, timestamp=stamp and replace(stamp, authorities=path.parent / stamp.authorities))
+
+
+def _problems(found: Outside, document: Document, *, folder: Path) -> Iterator[Problem]:
+    keys: set[str] = set()
+    for index, witness in enumerate(found.witnesses):
+        if witness.key in keys:
+            yield document.problem(("witnesses", index, "key"), "this witness is named twice")
+        keys.add(witness.key)
+    if found.timestamp and not (folder / found.timestamp.authorities).is_file():
+        yield document.problem(("timestamp", "authorities"), f"no such file beside {document.file}")
