@@ -1,4 +1,4 @@
-"""Practice machines for the tests: their own containers, ports and state folders, removed when the session ends."""
+"""Practice machines and a PostgreSQL server for the tests: their own, removed when the session ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.postgresql import NoServer, Server, running
 
 from provisioner.errors import ProvisionerError
 from provisioner.lab.access import Access
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WITHOUT = "PROVISIONER_TESTS_WITHOUT_LAB"
+WITHOUT_POSTGRESQL = "PROVISIONER_TESTS_WITHOUT_POSTGRESQL"
 USER = PASSWORD = "technician"
 
 
@@ -45,6 +47,12 @@ class LabMachine:
         flags = [word for option in options for word in ("-o", option)]
         login = ["-i", str(self.access.key), "-p", str(self.port), f"{USER}@127.0.0.1"]
         return ["ssh", "-F", "none", *flags, *login, *command]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "sqlite(why): about the SQLite file; other tests at a desk run on PostgreSQL too"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,6 +92,18 @@ def lab_machine(lab_engine: Engine) -> Iterator[Callable[..., LabMachine]]:
         yield machine
     finally:
         lab.down()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server; the session fails without one, or skips loudly when told to."""
+    if os.environ.get(WITHOUT_POSTGRESQL):
+        pytest.skip(f"{WITHOUT_POSTGRESQL} is set: nothing was tried on PostgreSQL")
+    try:
+        with running() as server:
+            yield server
+    except NoServer as error:
+        pytest.fail(f"{error}; next: apt-get install postgresql, or set {WITHOUT_POSTGRESQL}=1", pytrace=False)
 
 
 @pytest.fixture(scope="session")

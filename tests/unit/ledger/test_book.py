@@ -20,6 +20,9 @@ from provisioner.ledger.entry import Draft, make_entry
 from provisioner.ledger.store import Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from conftest import Desk
 
 
@@ -157,14 +160,14 @@ def test_an_auditor_reads_without_the_signing_key_and_writes_nothing(desk: Desk)
     desk.write("one")
     (desk.state / "keys/demo/signing.key").unlink()
     assert texts(desk) == ["one"]
-    with desk.open(read_only=True) as book, pytest.raises(LedgerError, match="readonly"):
+    with desk.open(read_only=True) as book, pytest.raises(LedgerError, match=r"readonly|is missing"):
         book.append([desk.draft("two")])
 
 
 def test_a_log_without_its_signing_key_takes_nothing_more(desk: Desk) -> None:
     desk.write("one")
     (desk.state / "keys/demo/signing.key").unlink()
-    with desk.open() as book, pytest.raises(LedgerError, match="signing key cannot be read") as caught:
+    with desk.open() as book, pytest.raises(LedgerError, match="signing key of provisioner/demo is missing") as caught:
         book.append([desk.draft("two")])
     assert caught.value.exit_code == 7
     assert texts(desk) == ["one"]
@@ -178,7 +181,8 @@ def test_an_append_does_not_read_the_log_again(desk: Desk, monkeypatch: pytest.M
         Transaction, "leaves", lambda self, *span: (read.append(row) or row for row in leaves(self, *span))
     )
     desk.write("one more")
-    assert read == []
+    assert [index for index, _ in read] == [100], "the last one alone, in case it changed the key"
+    read.clear()
     with desk.open() as book:
         assert len(list(book.entries())) == len(read) == 102
 
@@ -205,7 +209,8 @@ def test_a_crash_before_the_first_signature_does_not_either(desk: Desk) -> None:
 def test_a_crash_between_key_and_first_entry_does_not_either(desk: Desk) -> None:
     desk.write("one")
     key = (desk.state / "keys/demo/signing.key").read_bytes()
-    for path in (desk.database, *(desk.state / "checkpoints/demo").iterdir()):
+    desk.lose_database()
+    for path in (desk.state / "checkpoints/demo").iterdir():
         path.unlink()
     desk.write("one")
     assert (desk.state / "keys/demo/signing.key").read_bytes() == key
@@ -221,7 +226,7 @@ def test_another_writer_in_between_is_seen(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["DELETE FROM nodes", "UPDATE nodes SET hash = zeroblob(32)", "DELETE FROM nodes WHERE level"]
+    "damage", ["DELETE FROM nodes", "UPDATE nodes SET hash = zeroblob(32)", "DELETE FROM nodes WHERE level > 0"]
 )
 def test_a_damaged_node_cache_is_filled_anew_from_the_leaves(desk: Desk, damage: str) -> None:
     desk.write(*map(str, range(20)))
@@ -287,11 +292,14 @@ def test_entries_forged_into_a_log_that_was_never_signed_are_refused(desk: Desk)
         book.sign(desk.at)
 
 
-def test_a_log_rolled_back_below_its_checkpoint_is_not_continued(desk: Desk) -> None:
+def test_a_log_rolled_back_below_its_checkpoint_is_not_continued(
+    desk: Desk, make_desk: Callable[[Path], Desk], tmp_path: Path
+) -> None:
     desk.write("one")
-    shutil.copy(desk.database, desk.state / "old.db")
+    old = make_desk(tmp_path / "old")
+    old.become(desk)
     desk.write("two")
-    (desk.state / "old.db").replace(desk.database)
+    desk.take_database(old)
     with desk.open() as book, pytest.raises(LedgerError, match="holds 2 entries, but 3 were signed"):
         book.append([desk.draft("fork")])
 

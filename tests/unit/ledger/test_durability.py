@@ -26,9 +26,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from provisioner.ledger.book import open_book
 from provisioner.ledger.entry import Draft
-state, who, count, sign = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+url, state, who, count, sign = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 at = datetime(2026, 11, 23, tzinfo=UTC)
-with open_book(f"sqlite:///{state}/ledger.db", "demo", state=state) as book:
+with open_book(url, "demo", state=state) as book:
     for number in range(count):
         (entry,) = book.append([Draft("note", at, "op-1", {"who": who, "number": number})])
         print(entry.index, entry.hash.hex(), flush=True)
@@ -39,7 +39,7 @@ with open_book(f"sqlite:///{state}/ledger.db", "demo", state=state) as book:
 
 
 def writer(desk: Desk, who: str, *, count: int, sign: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, str(desk.state), who, str(count), str(sign)]
+    command = [sys.executable, "-c", WRITER, desk.url, str(desk.state), who, str(count), str(sign)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -95,6 +95,7 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
+@pytest.mark.sqlite("a server has its own disk")
 def test_a_full_disk_stops_the_writer_and_keeps_what_was_acknowledged(desk: Desk) -> None:
     with disk(desk.state, "512k"):
         with desk.open() as book:
@@ -112,6 +113,7 @@ def test_a_full_disk_stops_the_writer_and_keeps_what_was_acknowledged(desk: Desk
         assert status(desk) == "OK"
 
 
+@pytest.mark.sqlite("a server has its own disk")
 def test_a_log_on_a_read_only_medium_is_read_and_verified(desk: Desk) -> None:
     with disk(desk.state, "4m"):
         desk.write("one")
