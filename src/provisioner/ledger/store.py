@@ -62,8 +62,9 @@ class Transaction:
             query = query.where(ENTRIES.c.index >= start)
         if stop is not None:
             query = query.where(ENTRIES.c.index < stop)
-        for row in self._connection.execute(query, execution_options={"yield_per": PAGE}):
-            yield row[0], row[1]
+        with self._connection.execute(query, execution_options={"yield_per": PAGE}) as rows:
+            for row in rows:
+                yield row[0], row[1]
 
     def logs(self) -> list[str]:
         """Return the names of all logs of the database, as stored."""
@@ -96,8 +97,9 @@ class Transaction:
         """Yield the rows of `details` that meet the conditions."""
         columns = (DETAILS.c.reference, DETAILS.c.field, DETAILS.c.salt, DETAILS.c.value)
         query = sa.select(*columns).where(DETAILS.c.log == self._log, *conditions).order_by(DETAILS.c.reference)
-        for row in self._connection.execute(query):
-            yield Detail(*row)
+        with self._connection.execute(query) as rows:
+            for row in rows:
+                yield Detail(*row)
 
     def add(self, leaves: Sequence[tuple[int, bytes]], nodes: Sequence[Node], *, note: str) -> None:
         """Append entries, the nodes that they completed, and the note that covers the whole."""
@@ -151,7 +153,7 @@ class Store:
             yield Transaction(connection, self._log)
 
     def schema_changes(self) -> tuple[str, ...]:
-        """Say what in a SQLite file differs from the schema that the migrations made; nothing on a database server."""
+        """Say what in the database differs from the schema that the migrations made."""
         return database.schema_changes(self._engine)
 
     def close(self) -> None:
