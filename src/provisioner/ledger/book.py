@@ -10,12 +10,15 @@ from provisioner.ledger import head, history, keys, merkle, names, published, ro
 from provisioner.ledger.checkpoint import Checkpoint, Signer, sign_checkpoint
 from provisioner.ledger.entry import KEY, Draft, Entry, make_entry, parse_entry
 from provisioner.ledger.merkle import Frontier
+from provisioner.ledger.place import leave_trace
 from provisioner.ledger.store import DETAILS, Detail, Store, Transaction, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    from provisioner.ledger.erasure import Erasure
 
 
 def open_book(url: str, client: str, *, state: Path, read_only: bool = False) -> Book:
@@ -32,7 +35,8 @@ def open_book(url: str, client: str, *, state: Path, read_only: bool = False) ->
 class Book:
     """One client's log. A context manager; safe for several processes, and for several threads of one.
 
-    `origin` names the log; `key_folder` and `checkpoint_folder` are where its key and signed heads lie.
+    `origin` names the log; `key_folder` and `checkpoint_folder` are where its key and signed heads lie; the file
+    `unwiped` is there while what an erasure removed may still lie in the database's files.
     """
 
     def __init__(self, store: Store, origin: str, *, state: Path, client: str) -> None:
@@ -40,6 +44,7 @@ class Book:
         self.origin = origin
         self.key_folder = state / "keys" / client
         self.checkpoint_folder = state / "checkpoints" / client
+        self.unwiped = state / "unwiped"
         self._store = store
         self._signer: Signer | None = None
         self._head: head.Head | None = None
@@ -63,12 +68,9 @@ class Book:
         if not drafts:
             return ()
         with self._store.writing() as tables:
-            frontier, signer = self._trusted(tables)
-            group = [*self._first(signer, drafts[0]), *drafts] if frontier.size == 0 else list(drafts)
-            entries = tuple(make_entry(frontier.size + offset, draft) for offset, draft in enumerate(group))
-            grown = self._add(tables, frontier, entries, signers=(signer,))
+            entries, grown = self._record(tables, drafts)
         self._head = grown
-        return entries[-len(drafts) :]
+        return entries
 
     def rotate(self, at: datetime, operator: str, *, reason: str) -> Entry:
         """Put a new key in the place of the log's key, by an entry that the old key signs, and return the entry.
@@ -149,7 +151,7 @@ class Book:
 
         Each call has its own random salt, so equal values do not show. `field` says what it is: `phone`, `email`.
         """
-        if field in (names.OPERATOR, names.CONTRACT):
+        if field in names.NOT_PERSONAL:
             raise LedgerError(f"the field {field!r} of details is taken")
         salt, data = secrets.token_bytes(16), value.encode()
         reference = names.personal_reference(salt, data)
@@ -174,6 +176,36 @@ class Book:
         with self._store.reading() as tables:
             detail = tables.detail(digest)
         return detail.value if detail and detail.field == names.CONTRACT else None
+
+    def is_blanked(self, digest: str) -> bool:
+        """Whether an erasure blanked the text of the contract with that digest."""
+        with self._store.reading() as tables:
+            detail = tables.detail(digest)
+        return detail is not None and detail.field == names.CONTRACT_REDACTED
+
+    def erase(self, erasure: Erasure, draft: Draft) -> Entry:
+        """Record the draft and carry out the erasure it tells of, both or neither; return the entry.
+
+        The removed bytes may still lie in the files of the database until `wipe`. Raises LedgerError, with nothing
+        done, as `append` does, and when a row is no longer there.
+        """
+        leave_trace(self.unwiped)
+        with self._store.writing() as tables:
+            for row in (*erasure.rows, *erasure.blanked):
+                tables.forget(row.reference)
+            for row in erasure.blanked:
+                tables.keep(row)
+            entries, grown = self._record(tables, [draft])
+        self._head = grown
+        return entries[-1]
+
+    def wipe(self) -> None:
+        """Leave no byte of what `erase` removed in the database's own files, and remove the file `unwiped`.
+
+        Raises LedgerError where that cannot be done now; the file stays, so that a later command can finish it.
+        """
+        self._store.wipe()
+        self.unwiped.unlink(missing_ok=True)
 
     def leaves(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[object, object]]:
         """Yield (index, leaf) as the table has them, as of now: what `verify` reads."""
@@ -224,6 +256,13 @@ class Book:
     def _refuse_empty(self, tables: Transaction, why: str) -> None:
         if self._is_new(tables):
             raise LedgerError(f"the log {self.origin} is empty: {why}")
+
+    def _record(self, tables: Transaction, drafts: Sequence[Draft]) -> tuple[tuple[Entry, ...], head.Head]:
+        """Append drafts to the tables, behind entry 0 if they are the first; return their entries and the new head."""
+        frontier, signer = self._trusted(tables)
+        group = [*self._first(signer, drafts[0]), *drafts] if frontier.size == 0 else list(drafts)
+        entries = tuple(make_entry(frontier.size + offset, draft) for offset, draft in enumerate(group))
+        return entries[-len(drafts) :], self._add(tables, frontier, entries, signers=(signer,))
 
     def _add(
         self, tables: Transaction, frontier: Frontier, entries: Sequence[Entry], *, signers: Sequence[Signer]

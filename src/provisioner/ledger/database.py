@@ -41,6 +41,9 @@ class Backend(Protocol):
     def schema_changes(self, connection: sa.Connection) -> list[str]:
         """Return the names of what is not as the migrations made it."""
 
+    def wipe(self, connection: Any) -> None:
+        """Given a connection of the driver, outside any transaction, leave no byte of removed rows, or raise."""
+
 
 BACKENDS: Mapping[str, Backend] = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -88,6 +91,16 @@ def schema_changes(engine: sa.Engine) -> tuple[str, ...]:
     with reported(), engine.connect() as connection, connection.begin():
         differing = BACKENDS[engine.dialect.name].schema_changes(connection)
     return tuple(f"the schema of the database was changed: {name}" for name in differing)
+
+
+def wipe(engine: sa.Engine) -> None:
+    """Leave no byte of removed rows in the database's own files; raises LedgerError where others still need them."""
+    connection = engine.raw_connection()
+    connection.detach()
+    try:
+        BACKENDS[engine.dialect.name].wipe(connection.driver_connection)
+    finally:
+        connection.close()
 
 
 @contextmanager

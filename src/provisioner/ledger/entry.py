@@ -20,9 +20,12 @@ VERSION = 1
 KEY = "key"
 """The kind of entry 0: the public half of the key that signs this log."""
 
+ERASE = "erase"
+"""The kind that says which details were erased, and what is left of which contract texts."""
+
 KINDS = frozenset(
     {KEY, "contract", "opened", "closed", "refused", "ticket", "scan", "plan", "wave", "halt", "resume", "approval"}
-    | {"drill", "backup_status", "install", "erase", "note"}
+    | {"drill", "backup_status", "install", ERASE, "note"}
 )
 """What we write. A reader shows kinds it does not know, and verification never depends on the kind."""
 
@@ -83,6 +86,12 @@ def parse_entry(leaf: bytes) -> Entry:
     if not isinstance(line, dict) or set(line) != _FIELDS or line["v"] != VERSION or line["v"] is True:
         raise LedgerError(f"not an entry of format version {VERSION}")
     return _entry(line, leaf)
+
+
+def blanked_texts(entry: Entry) -> dict[str, str]:
+    """Given an entry, return what it says of contract texts: the digest of what is left, by the digest of the whole."""
+    said = entry.body.get("blanked") if entry.kind == ERASE else None
+    return {str(digest): str(left) for digest, left in said.items()} if isinstance(said, dict) else {}
 
 
 def _entry(line: dict[str, object], leaf: bytes) -> Entry:

@@ -13,6 +13,12 @@ OPERATOR = "operator"
 CONTRACT = "contract"
 """Field of the rows that hold the text of a contract under its SHA-256 digest."""
 
+CONTRACT_REDACTED = "contract_redacted"
+"""Field of the rows that hold what an erasure left of a contract's text, under the digest of the whole."""
+
+NOT_PERSONAL = frozenset({OPERATOR, CONTRACT, CONTRACT_REDACTED})
+"""The fields with a meaning of their own; any other one is a kind of personal value."""
+
 SALT_SIZE = 16
 """Random bytes that keep the reference of a personal value from being guessed."""
 

@@ -61,6 +61,19 @@ def prepare_file(path: Path) -> None:
         raise _barred(path, error) from error
 
 
+def leave_trace(path: Path) -> None:
+    """Make an empty file (0600), there even after a power cut; raises LedgerError."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be made: {error.strerror}") from error
+
+
 def is_there(path: Path) -> bool:
     """Whether there is such a path; raises LedgerError, naming whose folder is in the way, if we may not look."""
     try:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30
 """How long a writer queues behind another before it gives up."""
 
+WIPE_SECONDS = 5
+"""How long a wipe waits for those who read."""
+
 READING: Mapping[str, str | int] = {
     "busy_timeout": BUSY_SECONDS * 1000,
     "trusted_schema": 0,
@@ -34,6 +37,7 @@ WRITING: Mapping[str, str | int] = {
     "journal_mode": "wal",
     "synchronous": 2,
     "foreign_keys": 1,
+    "secure_delete": 1,
 }
 """What a writing connection is set to, and must answer; synchronous 2 is FULL."""
 
@@ -101,6 +105,15 @@ def check_pragmas(connection: sqlite3.Connection, pragmas: Mapping[str, str | in
         found = connection.execute(f"PRAGMA {name}").fetchone()[0]
         if found != value:
             raise LedgerError(f"SQLite refuses {name}={value} (it says {found}): entries would not be durable")
+
+
+def wipe(connection: sqlite3.Connection) -> None:
+    """Write the file anew without its free pages, and empty the write-ahead log; raises LedgerError if one reads it."""
+    connection.execute(f"PRAGMA busy_timeout={WIPE_SECONDS * 1000}")
+    connection.execute("VACUUM")
+    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise LedgerError("another program is reading the ledger's database")
 
 
 def _frozen(path: Path) -> bool:

@@ -121,6 +121,12 @@ class Transaction:
         """Add a row to `details`."""
         self._connection.execute(DETAILS.insert(), [{"log": self._log, **detail._asdict()}])
 
+    def forget(self, reference: str) -> None:
+        """Remove a row from `details`; raises LedgerError where it is no longer there."""
+        chosen = sa.and_(DETAILS.c.log == self._log, DETAILS.c.reference == reference)
+        if self._connection.execute(DETAILS.delete().where(chosen)).rowcount != 1:
+            raise LedgerError(f"{reference} is no longer kept: somebody else erased it; nothing was erased")
+
 
 class Store:
     """An open database, seen by one log."""
@@ -155,6 +161,11 @@ class Store:
     def schema_changes(self) -> tuple[str, ...]:
         """Say what in the database differs from the schema that the migrations made."""
         return database.schema_changes(self._engine)
+
+    def wipe(self) -> None:
+        """Leave no byte of removed rows in the database's own files; raises LedgerError where that cannot be said."""
+        with database.reported():
+            database.wipe(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""
