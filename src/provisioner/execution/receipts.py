@@ -10,7 +10,7 @@ from provisioner.execution.ports import Receipt
 _RECEIPT = re.compile(
     r'\{"client":"(?P<client>[A-Za-z0-9._-]{1,64})","digest":"(?P<digest>[0-9a-f]{64})",'
     r'"entry":(?P<entry>0|[1-9][0-9]{0,15}),"intervention":"(?P<intervention>[A-Za-z0-9][A-Za-z0-9._-]{0,63})",'
-    r'"log":"(?P<log>[A-Za-z0-9./_-]{1,128})","plan_digest":"(?P<plan_digest>[0-9a-f]{64})","v":1\}\n'
+    r'"log":"(?P<log>provisioner/(?P=client))","plan_digest":"(?P<plan_digest>[0-9a-f]{64})","v":1\}\n'
 )
 
 

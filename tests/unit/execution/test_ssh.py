@@ -17,7 +17,7 @@ from provisioner.execution import known_hosts
 from provisioner.execution.first_contact import Deadlines
 from provisioner.execution.known_hosts import HostKey
 from provisioner.execution.ports import Contact, Trust
-from provisioner.execution.ssh import SshProbe
+from provisioner.execution.ssh import Question, SshProbe
 from provisioner.model.asset import Address, Asset
 
 if TYPE_CHECKING:
@@ -428,6 +428,20 @@ def test_a_machine_that_stops_half_way_is_bad_news(answer: str, reason: str, pee
     contact = meet(Server(answer=answer), peer, probe)
 
     assert (contact.reason, contact.trust) == (reason, Trust.FIRST_USE)
+
+
+def test_an_answer_has_the_length_that_was_asked_for(peer: Any, probe: SshProbe) -> None:
+    port = peer(Server(answer="floods").play).port
+    question = Question(command="exec sh provisioner-1 x", given="", until="never said", most=5000)
+    said = probe.ask(asset(port, password=SECRET), question, accept=yes)
+    assert set(said) == {"x"}
+    assert 5000 <= len(said) < 5000 + 4096
+
+
+def test_an_answer_ends_at_the_text_that_was_asked_for(peer: Any, probe: SshProbe) -> None:
+    port = peer(Server(answer="ready").play).port  # it keeps the channel open
+    question = Question(command="exec sh provisioner-1 x", given="", until="provisioner-1 end")
+    assert "provisioner-1 begin" in probe.ask(asset(port, password=SECRET), question, accept=yes)
 
 
 def test_secrets_travel_on_standard_input_and_stay_out_of_sentences(

@@ -53,6 +53,7 @@ class Desk:
     now: Callable[[], datetime] = field(default_factory=instants)
     open_book: Callable[[str], Any] | None = None
     check: bool = False
+    roles: tuple[str, ...] = ()
     count: int = 0
 
     def book(self, client: str = "demo") -> Book:
@@ -75,7 +76,7 @@ class Desk:
         )
 
     def request(self) -> Request:
-        plans = [plan_workstation_setup(asset, make_content()) for asset in self.assets]
+        plans = [plan_workstation_setup(asset, make_content(*self.roles)) for asset in self.assets]
         return Request(
             contract=loaded(self.contract, text=self.text),
             assets=self.assets,
