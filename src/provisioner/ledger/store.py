@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 
+LAST = 2**63 - 1
+"""The greatest index that a database can be asked for; a log that reaches it is not to be expected."""
+
 ENTRIES = sa.table("entries", sa.column("log"), sa.column("index"), sa.column("leaf"))
 NODES = sa.table("nodes", sa.column("log"), sa.column("level"), sa.column("position"), sa.column("hash"))
 PENDING = sa.table("pending", sa.column("log"), sa.column("note"))
@@ -59,9 +62,9 @@ class Transaction:
         order = ENTRIES.c.index.desc() if newest else ENTRIES.c.index
         query = sa.select(ENTRIES.c.index, ENTRIES.c.leaf).where(ENTRIES.c.log == self._log).order_by(order)
         if start is not None:
-            query = query.where(ENTRIES.c.index >= start)
+            query = query.where(ENTRIES.c.index >= min(start, LAST))
         if stop is not None:
-            query = query.where(ENTRIES.c.index < stop)
+            query = query.where(ENTRIES.c.index < min(stop, LAST))
         with self._connection.execute(query, execution_options={"yield_per": PAGE}) as rows:
             for row in rows:
                 yield row[0], row[1]
@@ -81,7 +84,7 @@ class Transaction:
     def leaf_hashes(self, start: int, stop: int) -> list[object]:
         """Return the cached leaf hashes of [start, stop), as stored."""
         query = sa.select(NODES.c.hash).where(NODES.c.log == self._log, NODES.c.level == 0)
-        query = query.where(NODES.c.position >= start, NODES.c.position < stop).order_by(NODES.c.position)
+        query = query.where(NODES.c.position >= min(start, LAST), NODES.c.position < min(stop, LAST)).order_by(NODES.c.position)
         return list(self._connection.scalars(query))
 
     def pending(self) -> str | None:
