@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError
 from provisioner.ledger.checkpoint import Signer, VerifierKey, parse_signer, parse_verifier_key
+from provisioner.ledger.folders import make_folder, sync_folder
 from provisioner.ledger.place import is_there
 
 if TYPE_CHECKING:
@@ -137,16 +138,16 @@ def discard_staged(folder: Path) -> None:
         raise LedgerError(f"{folder / NEXT_KEY}: cannot be removed: {error.strerror}") from error
 
 
-def write_durably(path: Path, text: str, *, mode: int) -> None:
+def write_durably(path: Path, content: str | bytes, *, mode: int) -> None:
     """Write a whole file or nothing, synced with its folder before this returns; raises LedgerError if it cannot.
 
-    Folders that lack are made (0700).
+    Text is written in UTF-8. Folders that lack are made (0700).
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-            file.write(text)
+        make_folder(path.parent)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -155,12 +156,3 @@ def write_durably(path: Path, text: str, *, mode: int) -> None:
         with suppress(OSError):
             draft.unlink()
         raise LedgerError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
