@@ -85,8 +85,8 @@ def test_a_run_leaves_a_receipt_that_agrees_with_the_log(
     before = desk.kinds()
     done = desk.invoke("audit.reconcile", "--client", "demo", "--host", "ws-01")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "AGREES: 1 machines, compared with 5 entries of provisioner/demo, root " in done.stdout
-    assert "ws-01: 1 receipts" in done.stderr
+    assert "AGREES: 1 machine, compared with 5 entries of provisioner/demo, root " in done.stdout
+    assert "ws-01: receipts read: 1" in done.stderr
     assert desk.kinds() == before, "it is a reading: it records nothing"
 
 

@@ -90,7 +90,7 @@ def reconcile(book: Book, question: Question, receipts: Receipts, *, told: Calla
     readings: dict[str, Reading] = {}
     for asset in assets:
         reading = readings[asset.name] = receipts.read(asset, accept=question.accept)
-        found = f"{_held(reading)} receipts" if not reading.reason else f"not read: {reading.text}"
+        found = f"receipts read: {_held(reading)}" if not reading.reason else f"not read: {reading.text}"
         told(f"{asset.name}: {found}")
     log = read_log(book.origin, book.entries())
     before = newest.index + 1 if newest else 0

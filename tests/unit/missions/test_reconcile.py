@@ -53,7 +53,7 @@ def test_all_agree(worked: Any) -> None:
     lines: list[str] = []
     found = ask(worked, FakeReceipts({"ws-01": held(worked)}), told=lines.append)
     assert (found.status, found.exit_code, found.differences, found.warnings) == (Status.AGREES, 0, (), ())
-    assert lines == ["ws-01: 1 receipts"]
+    assert lines == ["ws-01: receipts read: 1"]
     assert (found.log.size, found.log.origin) == (4, "provisioner/demo")
     with worked.book() as book:
         assert book.sign(instants()()).root == found.log.root, "the root is that of the checkpoint"

@@ -78,11 +78,16 @@ def _show(client: str, found: Reconciliation) -> None:
         print(f"warning: {warning}")
     root = base64.b64encode(found.log.root).decode()
     log = f"{found.log.size} entries of {found.log.origin}, root {root}"
-    print(f"{found.status}: {len(found.machines)} machines, compared with {log}")
+    machines = _counted(len(found.machines), "machine")
+    print(f"{found.status}: {machines}, compared with {log}")
     print(f"whether that log itself holds: invoke audit.verify --client {client}")
 
 
 def _verdict(receipts: int, differences: int, reason: str) -> tuple[str, str]:
     if reason:
         return "", f"not read: {reason}"
-    return str(receipts), f"{differences} differences" if differences else "agrees"
+    return str(receipts), _counted(differences, "difference") if differences else "agrees"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
