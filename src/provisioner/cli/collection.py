@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from provisioner.cli import contract, dev, doctor, lab, onboard
-from provisioner.cli.audit import reading, reconcile
+from provisioner.cli.audit import checkpoint, erase, reading, reconcile, witness
 
 
 def _group(name: str, *tasks: object) -> Collection:
@@ -19,7 +19,16 @@ namespace = Collection(
     onboard.onboard,
     doctor.doctor,
     _group("contract", contract.check, contract.show, contract.schema),
-    _group("audit", reading.log, reading.show, reading.verify, reconcile.reconcile),
+    _group(
+        "audit",
+        reading.log,
+        reading.show,
+        reading.verify,
+        reconcile.reconcile,
+        erase.erase,
+        checkpoint.checkpoint,
+        witness.witness,
+    ),
     _group("lab", lab.up, lab.down, lab.status),
     _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign, dev.generate),
 )

@@ -94,8 +94,9 @@ def load_outside(path: Path) -> Outside:
     if found is None:
         raise ConfigurationError(ordered(problems))
     refuse(_problems(found, document, folder=path.parent))
-    stamp = found.timestamp
-    return replace(found, timestamp=stamp and replace(stamp, authorities=path.parent / stamp.authorities))
+    said: Outside = found
+    stamp = said.timestamp
+    return replace(said, timestamp=stamp and replace(stamp, authorities=path.parent / stamp.authorities))
 
 
 def _problems(found: Outside, document: Document, *, folder: Path) -> Iterator[Problem]:

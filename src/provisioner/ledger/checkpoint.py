@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from provisioner.errors import LedgerError
+from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger.merkle import HASH_SIZE
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ class Cosigner:
 
     @classmethod
     def generate(cls, name: str) -> Cosigner:
-        """Return a new random key; raises LedgerError for a name that no signature line could carry."""
-        if not _KEY_NAME.fullmatch(name):
-            raise LedgerError(f"{name!r} cannot name a key: no spaces and no plus signs")
+        """Return a new random key; raises UsageError for a name that no signature line could carry."""
+        if not _KEY_NAME.fullmatch(name) or not name.isprintable():
+            raise UsageError(f"{name!r} cannot name a key: no spaces, no plus signs", hint="such as w1.example")
         return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
 
     @property

@@ -42,7 +42,7 @@ INIT = "invoke audit.witness --init --name w1.example"
 class Write(Protocol):
     """Write a whole file or nothing, durable on return; LedgerError otherwise (`ledger.keys.write_durably`)."""
 
-    def __call__(self, path: Path, text: str, *, mode: int) -> None:
+    def __call__(self, path: Path, text: str, /, *, mode: int) -> None:
         """Replace `path` by a file with this text and mode."""
 
 

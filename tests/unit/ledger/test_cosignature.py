@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.errors import LedgerError
+from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import checkpoint as cp
 from provisioner.ledger.checkpoint import Cosigner, Signer, WitnessKey
 
@@ -78,9 +78,9 @@ def test_the_two_kinds_of_key_do_not_pass_for_each_other() -> None:
         assert "AQEC" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a+b", "a\u2003b"])
+@pytest.mark.parametrize("name", ["", "two words", "a+b", "a\u2003b", "a\x01b"])
 def test_a_name_that_no_line_could_carry_makes_no_key(name: str) -> None:
-    with pytest.raises(LedgerError, match="cannot name a key"):
+    with pytest.raises(UsageError, match="cannot name a key"):
         Cosigner.generate(name)
 
 
