@@ -1,0 +1,290 @@
+"""Fourteen kinds of tampering under three adversaries: what verification says of each is what the table says of it.
+
+50 cases a pair in `make test`, 500 in full (`invoke dev.campaign --name tampering`). Each case is a genuine log,
+copied, tampered with and verified: with nothing outside, with a checkpoint kept from before or from after the place,
+and with the fingerprint of the key (in the quick form with nothing, and one of the three in turn). As many untouched
+logs are never flagged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.acceptance.conftest import Desk
+from tests.campaigns._tampering_logs import BEGAN, CLIENT, LOG, Log, book_of, make_log
+from tests.campaigns._tampering_table import GOES_ON, REFUSES, TABLE, Adversary, Kind, Said, Way, rows_for
+from tests.campaigns._tampering_ways import Case, fits, tamper
+
+from provisioner.errors import LedgerError
+from provisioner.ledger import entry, verify
+from provisioner.ledger.entry import Draft
+from provisioner.ledger.verify import Status
+from provisioner.missions.audit import verify_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.ledger.checkpoint import Checkpoint
+    from provisioner.ledger.verify import Report
+
+FULL = os.environ.get("PROVISIONER_CAMPAIGN") == "full"
+CASES = 500 if FULL else 50
+LOGS = 48 if FULL else 12
+PAIRS = [(kind, adversary) for kind in Kind for adversary in Adversary]
+DETECTED = (Said.EXACT, Said.RANGE, Said.FIRST, Said.BESIDE)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Log]:
+    folder = tmp_path_factory.mktemp("logs")
+    made = [(number % 2 == 1, number % 3 == 2) for number in range(LOGS)]
+    return [
+        make_log(folder / str(number), Random(number), tail=tail, rotated=rotated)
+        for number, (tail, rotated) in enumerate(made)
+    ]
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where cases come and go: in memory where there is a place for that."""
+    memory = Path("/dev/shm")
+    base = memory if os.access(memory, os.W_OK) else tmp_path_factory.getbasetemp()
+    with tempfile.TemporaryDirectory(prefix="tampering-", dir=base) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def figures() -> Iterator[dict[tuple[Kind, Adversary], Counter[str]]]:
+    """What was counted for each pair; printed at the end."""
+    counted: dict[tuple[Kind, Adversary], Counter[str]] = {}
+    began = time.monotonic()
+    yield counted
+    columns = ("cases", "answers", "detected", "index right", "warned", "UNANCHORED", "not detected", "next refused")
+    print(f"\n{'kind':<26}" + "".join(f"{name:>14}" for name in ("adversary", *columns)))
+    for (kind, adversary), counts in counted.items():
+        print(f"{kind:<26}{adversary:>14}" + "".join(f"{counts[name]:>14}" for name in columns))
+    total = sum(counted.values(), Counter())
+    print(f"{'all':<26}{'':>14}" + "".join(f"{total[name]:>14}" for name in columns))
+    print(f"every answer was the one of the table; {time.monotonic() - began:.0f} s")
+
+
+def answers(case: Case, number: int) -> Iterator[tuple[str, Said, Checkpoint | None, Report]]:
+    """Verify a case with each thing that can be kept outside; yield what was kept, what the table says, the report."""
+    row, fingerprint = case.row, case.log.fingerprint
+    asked = ("newer", "fingerprint", "older") if FULL else (("newer", "fingerprint", "older")[number % 3],)
+    with book_of(case.state) as book:
+        yield "nothing", row.nothing, None, verify_log(book)
+        if "fingerprint" in asked:
+            yield "fingerprint", row.fingerprint, None, verify_log(book, fingerprint=fingerprint)
+        for name, said, kept in (("older", row.older, case.older), ("newer", row.newer, case.newer)):
+            if said is Said.NO_SUCH:
+                assert kept is None
+            elif kept is not None and name in asked:
+                path = case.state / "kept.checkpoint"
+                path.write_text(kept.note)
+                yield name, said, kept, verify_log(book, kept=path)
+
+
+def first_bad(case: Case, said: Said, kept: Checkpoint | None) -> int | None:
+    """Return the index that the answer must name.
+
+    Of a range that is the size of the last genuine checkpoint that still holds: among those in the folder, or, where
+    these were made to fit, of the kept one alone.
+    """
+    if said is Said.EXACT:
+        return case.bad
+    if said is Said.RANGE:
+        assert case.bad is not None
+        published = case.log.checkpoints if case.row.adversary is Adversary.DATABASE else ()
+        sizes = [one.size for one in (*published, *([kept] if kept and not published else []))]
+        return max((size for size in sizes if size <= case.bad), default=0)
+    return 0 if said is Said.FIRST else None
+
+
+def differences(case: Case, counts: Counter[str], number: int = 0) -> list[str]:
+    """Say where an answer is not the one of the table; count what was found."""
+    wrong = []
+    for name, said, kept, report in answers(case, number):
+        status = Status.TAMPERED if said in DETECTED else Status.UNANCHORED if said is Said.UNANCHORED else Status.OK
+        index = first_bad(case, said, kept)
+        got, wanted = (report.status, report.first_bad), (status, index)
+        warned = bool(report.warnings) == (said is Said.WARNED)
+        if got != wanted or not warned or report.exit_code != (7 if said in DETECTED else 0):
+            wrong.append(f"with {name}: {got} instead of {wanted}; {report.findings} {report.warnings}")
+        counts["answers"] += 1
+        counts["detected"] += said in DETECTED
+        counts["index right"] += index is not None
+        counts["warned"] += said is Said.WARNED
+        counts["UNANCHORED"] += said is Said.UNANCHORED
+        counts["not detected"] += said is Said.FINE
+    if case.row.following and (FULL or number % 4 == 0):
+        goes_on = next_command(case.state)
+        counts["next refused"] += not goes_on
+        if goes_on != (case.row.following == GOES_ON):
+            wrong.append(f"the next command {GOES_ON if goes_on else REFUSES}")
+    return wrong
+
+
+def next_command(state: Path) -> bool:
+    """Append and sign, as the next command of ours would; say whether it went on."""
+    try:
+        with book_of(state, read_only=False) as book:
+            book.append([Draft("note", BEGAN, "op-0011223344556677", {"text": "next"})])
+            book.sign(BEGAN)
+    except LedgerError as error:
+        assert error.exit_code == 7
+        return False
+    return True
+
+
+def cases(logs: list[Log], kind: Kind, adversary: Adversary, *, folder: Path) -> Iterator[Case]:
+    """Yield CASES cases of a pair, the ways in turn; each is gone when the next is asked for."""
+    rows = rows_for(kind, adversary)
+    for number in range(CASES):
+        random, row = Random(f"{kind} {adversary} {number}"), rows[number % len(rows)]
+        log = random.choice([log for log in logs if fits(log, row, kind)])
+        case = tamper(log, row, kind, state=folder / "state", random=random)
+        yield case
+        shutil.rmtree(case.state)
+
+
+@pytest.mark.parametrize(("kind", "adversary"), PAIRS)
+def test_what_is_said_is_what_the_table_says(
+    kind: Kind,
+    adversary: Adversary,
+    logs: list[Log],
+    figures: dict[tuple[Kind, Adversary], Counter[str]],
+    scratch: Path,
+) -> None:
+    rows, counts = rows_for(kind, adversary), Counter[str]()
+    figures[kind, adversary] = counts
+    for number, case in enumerate(cases(logs, kind, adversary, folder=scratch)):
+        if number == 0 and (FULL or PAIRS.index((kind, adversary)) % 4 == 0):
+            check_command(case)
+        counts["cases"] += 1
+        about = f"case {counts['cases']}: {case.row.way}, place {case.place} of {case.log.size}: "
+        assert [about + wrong for wrong in differences(case, counts, number // len(rows))] == []
+    assert counts["cases"] == CASES
+
+
+def check_command(case: Case) -> None:
+    """Type audit.verify on it, once for each pair, with what is kept that tells most."""
+    desk = Desk(case.state.parent)
+    said, words = case.row.nothing, list[str]()
+    if case.newer is not None:
+        (desk.folder / "kept").write_text(case.newer.note)
+        said, words = case.row.newer, ["--checkpoint", str(desk.folder / "kept")]
+    done = desk.invoke("audit.verify", "--client", CLIENT, *words)
+    word = "TAMPERED" if said in DETECTED else "UNANCHORED" if said is Said.UNANCHORED else "OK"
+    assert done.returncode == (7 if word == "TAMPERED" else 0), done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"{word}: "), done.stdout
+    assert ("warning: " in done.stdout) == (said is Said.WARNED)
+    index = first_bad(case, said, case.newer)
+    assert (f"first bad entry: {index}\n" in done.stdout) == (index is not None), done.stdout
+
+
+def test_the_table_speaks_of_every_kind_under_every_adversary_and_each_row_was_tried() -> None:
+    assert len(Kind) == 14 and len(PAIRS) == 42
+    assert [pair for pair in PAIRS if not rows_for(*pair)] == []
+    assert max(len(rows_for(*pair)) for pair in PAIRS) <= CASES // 5
+
+
+def test_untouched_logs_are_never_flagged(logs: list[Log], tmp_path: Path) -> None:
+    """As many as cases of one kind: whole logs and earlier moments of them, copied, vacuumed, or backed up."""
+    random, counts = Random(0), Counter[str]()
+    for number in range(CASES * len(Adversary)):
+        log = random.choice(logs)
+        folder, size = random.choice([(log.folder, log.size), *((one.folder, one.size) for one in log.moments)])
+        state = tmp_path / str(number)
+        shutil.copytree(folder, state)
+        touched = random.choice(["copied", "vacuumed", "backed up"])
+        harmless(state / "ledger.db", touched)
+        below = [one for one in log.checkpoints if one.size <= size]
+        (tmp_path / "kept").write_text(random.choice(below).note)
+        with book_of(state) as book:
+            report = verify_log(book, kept=tmp_path / "kept", fingerprint=log.fingerprint)
+        status = Status.OK if below[-1].size == size else Status.UNANCHORED
+        assert (report.status, report.size, report.first_bad, report.warnings) == (status, size, None, ())
+        counts[f"{touched}, {status}"] += 1
+        shutil.rmtree(state)
+    print(f"\n{counts.total()} untouched logs, none flagged: {dict(counts)}")
+
+
+def harmless(path: Path, how: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        if how == "vacuumed":
+            database.execute("VACUUM")
+        if how == "backed up":
+            with closing(sqlite3.connect(path.with_name("backup.db"))) as copy:
+                database.backup(copy)
+    if how == "backed up":
+        path.with_name("backup.db").replace(path)
+
+
+def test_a_database_whose_write_ahead_log_held_everything_is_no_ledger(tmp_path: Path) -> None:
+    with book_of(tmp_path / "state", read_only=False) as book:
+        book.append([Draft("note", BEGAN, "op-0011223344556677", {})])
+        book.sign(BEGAN)
+        shutil.copy(tmp_path / "state" / "ledger.db", tmp_path / "alone.db")
+    shutil.move(tmp_path / "alone.db", tmp_path / "state" / "ledger.db")
+    done = Desk(tmp_path).invoke("audit.verify", "--client", CLIENT)
+    assert done.returncode == 7, done.stdout + done.stderr
+
+
+# Negative controls: verifiers that are worse than ours. The campaign goes red with each.
+
+
+def red(logs: list[Log], way: Way, folder: Path) -> int:
+    """Return in how many of twenty cases of (a) the answer is not the one of the table."""
+    row = next(row for row in TABLE if row.way is way)
+    random, found = Random(1), 0
+    for number in range(20):
+        log = random.choice([log for log in logs if fits(log, row, Kind.EDIT)])
+        case = tamper(log, row, Kind.EDIT, state=folder / str(number), random=random)
+        found += bool(differences(case, Counter()))
+    return found
+
+
+def test_the_control_none_is_red_with_our_verifier(logs: list[Log], tmp_path: Path) -> None:
+    assert red(logs, Way.LEFT, tmp_path / "left") == red(logs, Way.ANEW, tmp_path / "anew") == 0
+
+
+def test_the_control_a_verifier_that_compares_no_root(
+    logs: list[Log], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_root_findings", lambda *_: [])
+    assert red(logs, Way.LEFT, tmp_path / "left") == red(logs, Way.ANEW, tmp_path / "anew") == 20
+
+
+def test_the_control_a_verifier_that_trusts_cached_nodes(
+    logs: list[Log], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the hash of an entry from the cache instead of from its bytes."""
+    log = next(log for log in logs if fits(log, TABLE[0], Kind.EDIT))
+    with closing(sqlite3.connect(log.folder / "ledger.db")) as database:
+        query = "SELECT position, hash FROM nodes WHERE level = 0 AND log = ?"
+        cached = dict(database.execute(query, (LOG,)).fetchall())
+    monkeypatch.setattr(entry, "leaf_hash", lambda leaf: cached[json.loads(leaf)["index"]])
+    assert red([log], Way.LEFT, tmp_path / "left") == 20
+
+
+def test_the_control_a_table_that_is_wrong(logs: list[Log], tmp_path: Path) -> None:
+    """An untouched log is no case of anything: every row that says TAMPERED with nothing outside is contradicted."""
+    log = next(log for log in logs if fits(log, TABLE[0], Kind.EDIT) and log.size == log.covered)
+    rows = [row for row in TABLE if row.nothing in DETECTED]
+    for number, row in enumerate(rows):
+        case = Case(log=log, kind=row.kinds[0], row=row, state=tmp_path / str(number), place=1, bad=1)
+        shutil.copytree(log.folder, case.state)
+        assert len(differences(case, Counter())) >= 2
+    assert len(rows) > 5
