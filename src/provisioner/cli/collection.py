@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from provisioner.cli import contract, dev, doctor, lab, onboard
-from provisioner.cli.audit import checkpoint, erase, reading, reconcile, witness
+from provisioner.cli.audit import checkpoint, erase, keys, reading, reconcile, witness
 
 
 def _group(name: str, *tasks: object) -> Collection:
@@ -24,6 +24,7 @@ namespace = Collection(
         reading.log,
         reading.show,
         reading.verify,
+        keys.keys,
         reconcile.reconcile,
         erase.erase,
         checkpoint.checkpoint,

@@ -29,10 +29,10 @@ EXPOSED, FOREIGN = "wrong mode", "not this log's"
 
 @dataclass(frozen=True, kw_only=True)
 class KeyFile:
-    """A private key file as it was found.
+    """A key file as it was found.
 
-    `state` is PRESENT, MISSING, UNREADABLE, EXPOSED (others may read it) or FOREIGN (the key of another log); `signer`
-    is the key, where it is PRESENT; else `problem` says what is wrong and where, `hint` what to do.
+    `state` is PRESENT, MISSING, UNREADABLE, EXPOSED (others may read it) or FOREIGN (another key than the log's);
+    `signer` is the private key, where one is PRESENT; else `problem` says what is wrong and where, `hint` what to do.
     """
 
     state: str
@@ -96,14 +96,27 @@ def load_verifier(folder: Path) -> VerifierKey | None:
         raise LedgerError(f"{path}: the public key cannot be read: {error}") from error
 
 
-def check_public_half(folder: Path, key: VerifierKey) -> None:
-    """Raise LedgerError unless the public half of `key` lies in `folder` too: it is what others compare with."""
+def look_up_public_half(folder: Path, key: VerifierKey) -> KeyFile:
+    """Return what the public key file in `folder` is to `key`, the one in force; its state is never EXPOSED."""
     path = folder / VERIFIER_KEY
-    kept = load_verifier(folder)
+    hint = f"the key in force is {key.render()}: put this line into the file, if your own records say the same"
+    try:
+        kept = load_verifier(folder)
+    except LedgerError as error:
+        return KeyFile(state=UNREADABLE, problem=str(error), hint=hint)
+    if kept is None:
+        return KeyFile(state=MISSING, problem=f"{path}: the public half of the log's key is missing", hint=hint)
     if kept != key:
-        what = "is missing" if kept is None else f"is that of the key {kept.id.hex()}, not of the key in force"
-        hint = f"the key in force is {key.render()}: put this line into the file, if your own records say the same"
-        raise LedgerError(f"{path}: the public half of the log's key {what}", hint=hint)
+        why = f"{path}: this is the public half of the key {kept.id.hex()}, not of the key in force"
+        return KeyFile(state=FOREIGN, problem=why, hint=hint)
+    return KeyFile(state=PRESENT)
+
+
+def check_public_half(folder: Path, key: VerifierKey) -> None:
+    """Raise LedgerError unless the public half of `key` lies in `folder`: it is what others compare with."""
+    found = look_up_public_half(folder, key)
+    if found.problem:
+        raise LedgerError(found.problem, hint=found.hint)
 
 
 def stage(folder: Path, signer: Signer) -> None:

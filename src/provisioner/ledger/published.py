@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LATEST = "latest"
 SUFFIX = ".checkpoint"
 
+PROOF = "c2sp.org/tlog-proof@v1\n"
+"""The first line of a tlog-proof."""
+
 
 @dataclass(frozen=True)
 class Unreadable:
@@ -69,8 +72,12 @@ def read_all(folder: Path) -> tuple[tuple[Checkpoint, ...], tuple[Unreadable, ..
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Return the checkpoint in a file, no signature verified; raises LedgerError, naming the file, if it is none."""
+    """Return the checkpoint in a file, no signature verified; raises LedgerError, naming the file, if it is none.
+
+    The file may be a C2SP tlog-proof: then it is the checkpoint at its end, and nothing is said about the proof.
+    """
     try:
-        return parse_checkpoint(path.read_bytes().decode())
+        text = path.read_bytes().decode()
+        return parse_checkpoint(text.partition("\n\n")[2] if text.startswith(PROOF) else text)
     except (LedgerError, OSError, UnicodeDecodeError) as error:
         raise LedgerError(f"{path}: not a checkpoint: {error}") from error

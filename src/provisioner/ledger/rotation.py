@@ -14,12 +14,13 @@ from provisioner.errors import LedgerError
 from provisioner.ledger import head, keys, published
 from provisioner.ledger.entry import KEY, parse_entry
 from provisioner.ledger.history import KeyHistory, read_history
+from provisioner.ledger.keys import KeyFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from provisioner.ledger.checkpoint import Checkpoint, Signer, VerifierKey
+    from provisioner.ledger.checkpoint import Checkpoint, Signer
     from provisioner.ledger.entry import Entry
     from provisioner.ledger.merkle import Frontier
     from provisioner.ledger.store import Transaction
@@ -54,7 +55,7 @@ def take_over(
     able = [one for one in (signer, following) if one]
     verifiers = [one.verifier for one in able]
     if latest and not head.is_signed(latest, verifiers):
-        _refuse_old(read_history(key_entries(tables.leaves()), origin=origin), signer.verifier, folder=key_folder)
+        _refuse_old(read_history(key_entries(tables.leaves()), origin=origin), signer, folder=key_folder)
     frontier = head.trusted_frontier(tables, latest, keys=verifiers)
     if following:
         history = read_history(key_entries(tables.leaves()), origin=origin)
@@ -66,7 +67,7 @@ def take_over(
         keys.discard_staged(key_folder)
     since = max(latest.size - 1, 0) if latest else 0
     if any(entry.body.get("key") != signer.verifier.render() for entry in _newest(tables, since)):
-        _refuse_old(read_history(key_entries(tables.leaves()), origin=origin), signer.verifier, folder=key_folder)
+        _refuse_old(read_history(key_entries(tables.leaves()), origin=origin), signer, folder=key_folder)
     keys.check_public_half(key_folder, signer.verifier)
     return frontier, signer
 
@@ -87,14 +88,27 @@ def _publish(folder: Path, frontier: Frontier, history: KeyHistory, *, signers: 
     return checkpoint
 
 
-def _refuse_old(history: KeyHistory, key: VerifierKey, *, folder: Path) -> None:
-    """Raise LedgerError if `key`, found in `folder`, is not the newest of the log."""
-    newest, found = history.newest, history.of_key(key)
-    if found == newest:
-        return
-    path = folder / keys.SIGNING_KEY
+def judged(found: KeyFile, history: KeyHistory, *, folder: Path) -> KeyFile:
+    """Given the private key file in `folder`, return it as what it is to this log: its key may be an old one, or none.
+
+    The state is then `retired`, `revoked`, or FOREIGN.
+    """
+    if found.signer is None:
+        return found
+    key, newest, path = found.signer.verifier, history.newest, folder / keys.SIGNING_KEY
+    tenure = history.of_key(key)
+    if tenure == newest:
+        return found
     hint = f"put the newest back, from a newer backup: {newest.key.id.hex()}, fingerprint {newest.key.fingerprint}"
-    if found is None:
-        raise LedgerError(f"{path}: the key {key.id.hex()} was never one of {history.origin}", hint=hint)
-    what = f"the key {key.id.hex()} of {history.origin}, {found.state} by entry {found.ended}"
-    raise LedgerError(f"{path}: this is {what}: it is an older copy and signs nothing more", hint=hint)
+    if tenure is None:
+        why = f"{path}: the key {key.id.hex()} was never one of {history.origin}"
+        return KeyFile(state=keys.FOREIGN, problem=why, hint=hint)
+    why = f"{path}: this is the key {key.id.hex()} of {history.origin}, {tenure.state} by entry {tenure.ended}"
+    return KeyFile(state=tenure.state, problem=f"{why}: it is an older copy and signs nothing more", hint=hint)
+
+
+def _refuse_old(history: KeyHistory, signer: Signer, *, folder: Path) -> None:
+    """Raise LedgerError if the key found in `folder` is not the newest of the log."""
+    found = judged(KeyFile(state=keys.PRESENT, signer=signer), history, folder=folder)
+    if found.problem:
+        raise LedgerError(found.problem, hint=found.hint)

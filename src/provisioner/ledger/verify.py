@@ -19,6 +19,7 @@ from provisioner.ledger.walk import BATCH, Finding, Walk, walk_through
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from provisioner.ledger.consistency import Consistency
     from provisioner.ledger.merkle import Frontier
 
 
@@ -101,6 +102,7 @@ class Report:
     """The answer: of `size` entries, `first_bad` is the first that is not as signed (None where none can be named).
 
     `warnings` change no status: what was noticed beside the log itself, such as a schema without its tripwires.
+    `consistency` is the proof from a kept checkpoint to the newest, where there is one to make.
     """
 
     status: Status
@@ -109,6 +111,7 @@ class Report:
     first_bad: int | None = None
     findings: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    consistency: Consistency | None = None
 
     @property
     def exit_code(self) -> int:

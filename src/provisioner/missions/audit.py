@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from provisioner.config.document import did_you_mean
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import keys, published
+from provisioner.ledger.consistency import prove_consistency
 from provisioner.ledger.names import client_of
 from provisioner.ledger.verify import Anchor, Evidence, Report, verify
 from provisioner.model.values import shown
@@ -75,7 +76,7 @@ def log(book: Book, chosen: Filter) -> list[Row]:
     Raises UsageError when the client has no log, LedgerError at an entry whose bytes are not an entry: `verify_log`
     says more.
     """
-    _refuse_unknown(book)
+    refuse_unknown(book)
     people: dict[str, str | None] = {}
     opened: dict[str, Row] = {}
     rows = []
@@ -95,7 +96,7 @@ def show(book: Book, wanted: str) -> tuple[Shown, ...]:
 
     Raises UsageError when there is none, or the client has no log.
     """
-    _refuse_unknown(book)
+    refuse_unknown(book)
     if wanted.isdecimal() and len(wanted) <= _DIGITS:
         entry = book.entry(int(wanted))
         found = [entry] if entry else []
@@ -106,7 +107,8 @@ def show(book: Book, wanted: str) -> tuple[Shown, ...]:
     return tuple(Shown(entry=entry, known=_known(book, entry)) for entry in found)
 
 
-def _refuse_unknown(book: Book) -> None:
+def refuse_unknown(book: Book) -> None:
+    """Raise UsageError, naming the clients that there are, when the client has no log."""
     if next(book.leaves(), None) is None:
         client, clients = client_of(book.origin), book.clients()
         hint = f"there are logs of: {', '.join(clients)}" if clients else "nothing was recorded here yet"
@@ -119,8 +121,8 @@ def verify_log(
     """Verify the log against the checkpoints beside it, and against what was kept outside.
 
     `kept` is a file with a checkpoint of this log, `fingerprint` the SHA-256 of the log's public key in hex, `anchors`
-    are checkpoints that others vouch for. Raises UsageError for a file or fingerprint that cannot be compared with this
-    log at all.
+    are checkpoints that others vouch for. Where `kept` holds, the report has the proof that the log only grew since.
+    Raises UsageError for a file or fingerprint that cannot be compared with this log at all.
     """
     if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"{fingerprint!r} is not a key fingerprint: 64 hex digits are expected")
@@ -133,13 +135,32 @@ def verify_log(
         evidence = replace(evidence, key=keys.load_verifier(book.key_folder))
     except LedgerError as error:
         evidence = replace(evidence, damaged=(*damaged, str(error)))
-    if kept is not None:
-        anchor = Anchor(checkpoint=_kept_checkpoint(kept, book.origin), name=f"checkpoint {kept}")
-        evidence = replace(evidence, anchors=(anchor, *anchors))
-    return replace(verify(book, evidence), warnings=book.schema_changes())
+    copy = _kept_checkpoint(kept, book.origin) if kept else None
+    if copy:
+        evidence = replace(evidence, anchors=(Anchor(checkpoint=copy, name=f"checkpoint {kept}"), *anchors))
+    report = verify(book, evidence)
+    warnings = (*report.warnings, *_beside(book, evidence))
+    return _with_proof(book, replace(report, warnings=warnings), copy, heads=checkpoints)
+
+
+def _beside(book: Book, evidence: Evidence) -> tuple[str, ...]:
+    """Say what is amiss beside the log: it changes no answer about the log itself."""
+    lacks = (f"{book.key_folder / keys.VERIFIER_KEY} is missing: the log's keys were compared with no file",)
+    return (*(() if evidence.key or evidence.damaged else lacks), *book.schema_changes())
+
+
+def _with_proof(book: Book, report: Report, copy: Checkpoint | None, *, heads: tuple[Checkpoint, ...]) -> Report:
+    """Add the proof from the copy to the newest head to a report that says that all of them hold."""
+    if copy is None or copy.size == 0 or report.exit_code:
+        return report
+    newest = max((copy, *heads), key=lambda head: head.size)
+    found = prove_consistency(book, copy, newest)
+    stale = ("the cached nodes do not give the proof: it was made from the entries",) if found.stale else ()
+    return replace(report, consistency=found, warnings=(*report.warnings, *stale))
 
 
 def _kept_checkpoint(path: Path, origin: str) -> Checkpoint:
+    """Return the checkpoint in a file of its own, with or without cosignatures, or in a tlog-proof (C2SP)."""
     try:
         checkpoint = published.read_checkpoint(path)
     except LedgerError as error:
@@ -189,6 +210,8 @@ def _hosts(body: Mapping[str, object]) -> tuple[str, ...]:
     listed = assets if isinstance(assets, list) else []
     named = [asset.get("name") if isinstance(asset, dict) else asset for asset in [*listed, body.get("asset")]]
     return tuple(name for name in named if isinstance(name, str))
+
+
 
 
 def _known(book: Book, entry: Entry) -> dict[str, str]:

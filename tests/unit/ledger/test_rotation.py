@@ -269,7 +269,7 @@ def test_a_missing_or_wrong_public_half_is_named(desk: Desk) -> None:
     (folder(desk) / "verifier.key").unlink()
     refused(desk, "append", "verifier.key: the public half of the log's key is missing", hint=line.strip())
     (folder(desk) / "verifier.key").write_text(Signer.generate("provisioner/demo").verifier.render() + "\n")
-    refused(desk, "rotate", "is that of the key .*, not of the key in force", hint=line.strip())
+    refused(desk, "rotate", "the public half of the key .*, not of the key in force", hint=line.strip())
     (folder(desk) / "verifier.key").write_text(line)
     assert goes_on(desk) == [0]
 

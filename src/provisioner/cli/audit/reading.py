@@ -137,10 +137,13 @@ def verify(
     with wiring.open_book(wiring.site(), name, read_only=True) as book:
         report = audit.verify_log(book, kept=kept, fingerprint=key_fingerprint)
     if json:
-        print_json({"client": name, **vars(report), "exit_code": report.exit_code})
+        proof = report.consistency.document() if report.consistency else None
+        print_json({"client": name, **vars(report), "consistency": proof, "exit_code": report.exit_code})
         return report.exit_code
     for finding in (*report.findings, *(f"warning: {text}" for text in report.warnings)):
         print(finding)
+    if report.consistency:
+        print(report.consistency.sentence)
     if report.first_bad is not None:
         print(f"first bad entry: {report.first_bad}")
     print(f"{report.status}: {report.size} entries of {name}; {report.compared_with}")
