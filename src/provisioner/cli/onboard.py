@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.cli.command import CLIENT_HELP, JSON_HELP, command, print_json, required
+from provisioner.cli.command import CLIENT_HELP, JSON_HELP, command, print_json, required, say
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def onboard(
     """
     from provisioner.cli import wiring
     from provisioner.cli.present import Told, show_intervention
+    from provisioner.cli.wiring import anchors
     from provisioner.missions.workstation_setup import Wish, set_up_workstation
     from provisioner.model.intervention import EXIT_CODES
     from provisioner.reporting.interventions import intervention_document
@@ -62,6 +63,7 @@ def onboard(
         print_json(intervention_document(intervention))
     else:
         show_intervention(intervention)
+    anchors.anchor_quietly(site, premises.asset.client, say=say)
     return EXIT_CODES[intervention.outcome]
 
 
