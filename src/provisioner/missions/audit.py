@@ -12,6 +12,7 @@ from provisioner.ledger import keys, published
 from provisioner.ledger.consistency import prove_consistency
 from provisioner.ledger.names import client_of
 from provisioner.ledger.verify import Anchor, Evidence, Report, verify
+from provisioner.missions.anchors import NOBODY
 from provisioner.model.values import shown
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from provisioner.ledger.book import Book
     from provisioner.ledger.checkpoint import Checkpoint
     from provisioner.ledger.entry import Entry
+    from provisioner.missions.anchors import Vouched
 
 _REFERENCE = re.compile(r"(op|pv)-[0-9a-f]+")
 _DIGITS = 18
@@ -116,18 +118,19 @@ def refuse_unknown(book: Book) -> None:
 
 
 def verify_log(
-    book: Book, *, kept: Path | None = None, fingerprint: str = "", anchors: tuple[Anchor, ...] = ()
+    book: Book, *, kept: Path | None = None, fingerprint: str = "", vouched: Vouched = NOBODY
 ) -> Report:
     """Verify the log against the checkpoints beside it, and against what was kept outside.
 
-    `kept` is a file with a checkpoint of this log, `fingerprint` the SHA-256 of the log's public key in hex, `anchors`
-    are checkpoints that others vouch for. Where `kept` holds, the report has the proof that the log only grew since.
+    `kept` is a file with a checkpoint of this log, `fingerprint` the SHA-256 of the log's public key in hex, `vouched`
+    what witnesses and time-stamp authorities say of it. Where `kept` holds, the report has the proof that the log only grew since.
     Raises UsageError for a file or fingerprint that cannot be compared with this log at all.
     """
     if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"{fingerprint!r} is not a key fingerprint: 64 hex digits are expected")
     checkpoints, unreadable = published.read_all(book.checkpoint_folder)
     damaged = tuple(f"{file.name} in the folder of checkpoints cannot be read: {file.why}" for file in unreadable)
+    damaged, anchors = (*damaged, *vouched.damaged), vouched.anchors
     evidence = Evidence(
         origin=book.origin, checkpoints=checkpoints, fingerprint=fingerprint, damaged=damaged, anchors=anchors
     )
@@ -139,7 +142,7 @@ def verify_log(
     if copy:
         evidence = replace(evidence, anchors=(Anchor(checkpoint=copy, name=f"checkpoint {kept}"), *anchors))
     report = verify(book, evidence)
-    warnings = (*report.warnings, *_beside(book, evidence))
+    warnings = (*report.warnings, *_beside(book, evidence), *vouched.warnings)
     return _with_proof(book, replace(report, warnings=warnings), copy, heads=checkpoints)
 
 
