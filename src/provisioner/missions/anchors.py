@@ -47,6 +47,10 @@ class Vouched:
     warnings: tuple[str, ...] = ()
 
 
+NOBODY = Vouched()
+"""Nobody was asked."""
+
+
 @dataclass(frozen=True)
 class _Voice:
     """One party's word, wherever it was found: who, and the anchors that verify; the others' reasons."""

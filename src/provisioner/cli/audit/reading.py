@@ -117,11 +117,19 @@ def show(_context: Context, client: str = "", entry: str = "", json: bool = Fals
         "client": CLIENT,
         "checkpoint": "a file with a checkpoint of this log that you kept: the log must be what it was then, or more",
         "key-fingerprint": "the SHA-256, in hex, of the log's public key that you kept",
+        "witness": "the key of a witness you believe, from your own records (several with commas)",
+        "time-authority": "a PEM file with the roots of time-stamp authorities you believe",
         "json": JSON_HELP,
     }
 )
 def verify(
-    _context: Context, client: str = "", checkpoint: str = "", key_fingerprint: str = "", json: bool = False
+    _context: Context,
+    client: str = "",
+    checkpoint: str = "",
+    key_fingerprint: str = "",
+    witness: str = "",
+    time_authority: str = "",
+    json: bool = False,
 ) -> int:
     """Derive the whole log again; say OK, UNANCHORED or TAMPERED and what it was compared with. 7 when it is not OK.
 
@@ -130,12 +138,17 @@ def verify(
     from pathlib import Path
 
     from provisioner.cli import wiring
+    from provisioner.cli.wiring.anchors import trusted
     from provisioner.missions import audit
+    from provisioner.missions.anchors import vouched
 
     name = required("client", client, "invoke audit.verify --client demo")
     kept = Path(checkpoint) if checkpoint else None
-    with wiring.open_book(wiring.site(), name, read_only=True) as book:
-        report = audit.verify_log(book, kept=kept, fingerprint=key_fingerprint)
+    where = wiring.site()
+    parties = trusted(where, witness=witness, time_authority=time_authority)
+    with wiring.open_book(where, name, read_only=True) as book:
+        found = vouched(book, parties)
+        report = audit.verify_log(book, kept=kept, fingerprint=key_fingerprint, vouched=found)
     if json:
         proof = report.consistency.document() if report.consistency else None
         print_json({"client": name, **vars(report), "consistency": proof, "exit_code": report.exit_code})
