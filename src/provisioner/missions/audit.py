@@ -117,14 +117,12 @@ def refuse_unknown(book: Book) -> None:
         raise UsageError(f"there is no log of {shown(client)}{did_you_mean(client, clients)}", hint=hint)
 
 
-def verify_log(
-    book: Book, *, kept: Path | None = None, fingerprint: str = "", vouched: Vouched = NOBODY
-) -> Report:
+def verify_log(book: Book, *, kept: Path | None = None, fingerprint: str = "", vouched: Vouched = NOBODY) -> Report:
     """Verify the log against the checkpoints beside it, and against what was kept outside.
 
     `kept` is a file with a checkpoint of this log, `fingerprint` the SHA-256 of the log's public key in hex, `vouched`
-    what witnesses and time-stamp authorities say of it. Where `kept` holds, the report has the proof that the log only grew since.
-    Raises UsageError for a file or fingerprint that cannot be compared with this log at all.
+    what witnesses and time-stamp authorities say of it. Where `kept` holds, the report has the proof that the log only
+    grew since. Raises UsageError for a file or fingerprint that cannot be compared with this log at all.
     """
     if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"{fingerprint!r} is not a key fingerprint: 64 hex digits are expected")
