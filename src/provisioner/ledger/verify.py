@@ -132,7 +132,7 @@ def verify(source: Source, evidence: Evidence) -> Report:
     bad: list[Finding] = [(None, sentence) for sentence in evidence.damaged]
     if walk.broken:
         bad.append((size, walk.broken))
-    roots = _root_findings(source, walk, evidence.checkpoints) or _root_findings(source, walk, kept)
+    roots = [*_root_findings(source, walk, evidence.checkpoints), *_root_findings(source, walk, kept)]
     bad += [*_key_findings(walk, evidence, covered=covered, located=bool(roots)), *roots]
     bad += _signature_findings(walk, signed, evidence)
     bad += _detail_findings(source)
