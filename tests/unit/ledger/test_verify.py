@@ -372,3 +372,16 @@ def test_a_rewrite_with_the_key_is_seen_only_with_a_kept_checkpoint(signed: Desk
     assert report(signed).status is Status.OK  # not detected: nothing outside was compared
     found = report(signed, kept=kept)
     assert (found.status, found.first_bad) == (Status.TAMPERED, 0)
+
+
+def test_a_checkpoint_left_to_be_contradicted_does_not_lead_away_from_the_rewrite(signed: Desk, tmp_path: Path) -> None:
+    genuine = (signed.state / "checkpoints/demo/latest").read_text()
+    kept = tmp_path / "kept"
+    kept.write_text(genuine)
+    signed.lose_database()
+    shutil.rmtree(signed.state / "checkpoints")
+    for first in range(0, 12, 3):
+        signed.write(*(f"rewritten {number}" for number in range(first, first + 3)))
+    (signed.state / "checkpoints/demo/0000000013-20261101T000000Z.checkpoint").write_text(genuine)
+    assert (report(signed).status, report(signed).first_bad) == (Status.TAMPERED, 10)
+    assert report(signed, kept=kept).first_bad == 0  # nothing published vouches for what the kept one contradicts
