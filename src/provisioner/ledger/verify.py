@@ -127,15 +127,17 @@ def verify(source: Source, evidence: Evidence) -> Report:
     """
     kept = [anchor.checkpoint for anchor in evidence.anchors]
     signed = [*evidence.checkpoints, *kept]
+    # Details before entries: a text that is blanked meanwhile is still whole in these rows.
+    bad: list[Finding] = [(None, sentence) for sentence in evidence.damaged]
+    odd = _odd_rows(source, bad)
     walk = walk_through(source.leaves(), origin=evidence.origin, sizes={checkpoint.size for checkpoint in signed})
     size, covered = walk.frontier.size, max((checkpoint.size for checkpoint in signed), default=0)
-    bad: list[Finding] = [(None, sentence) for sentence in evidence.damaged]
     if walk.broken:
         bad.append((size, walk.broken))
     roots = [*_root_findings(source, walk, evidence.checkpoints), *_root_findings(source, walk, kept)]
     bad += [*_key_findings(walk, evidence, covered=covered, located=bool(roots)), *roots]
     bad += _signature_findings(walk, signed, evidence)
-    bad += _detail_findings(source)
+    bad += _detail_findings(odd, walk)
     if bad:
         status, findings = Status.TAMPERED, tuple(dict.fromkeys(sentence for _, sentence in bad))
     elif not size:
@@ -151,7 +153,7 @@ def verify(source: Source, evidence: Evidence) -> Report:
         compared_with=evidence.compared_with,
         first_bad=first_bad,
         findings=findings,
-        warnings=_key_warnings(walk, evidence),
+        warnings=(*_key_warnings(walk, evidence), *_blanked_warnings(walk)),
     )
 
 
@@ -279,16 +281,36 @@ def _cached(source: Source, start: int, stop: int) -> Iterator[bytes]:
             return
 
 
-def _detail_findings(source: Source) -> list[Finding]:
-    """Check contract texts and personal values against their references; who a pseudonym is, nothing protects."""
-    findings = list[Finding]()
+def _odd_rows(source: Source, bad: list[Finding]) -> list[Row]:
+    """Return the rows of `details` that do not hold what their reference says; add a finding where none can be read.
+
+    Contract texts and personal values have references that tell; who a pseudonym is, nothing protects.
+    """
     try:
-        for row in source.details():
-            if not _kept(row):
-                findings.append((None, f"the {row.field} kept under {row.reference} is not what it was"))
+        return [row for row in source.details() if not _kept(row)]
     except LedgerError as error:
-        findings.append((None, str(error)))
-    return findings
+        bad.append((None, str(error)))
+        return []
+
+
+def _detail_findings(odd: list[Row], walk: Walk) -> list[Finding]:
+    return [
+        (None, f"the {row.field} kept under {row.reference} is not what it was")
+        for row in odd
+        if row.field != names.CONTRACT_REDACTED or not _is_blanked(row, walk)
+    ]
+
+
+def _is_blanked(row: Row, walk: Walk) -> bool:
+    """Whether a row holds what an `erase` entry says that is left of a contract's text."""
+    return isinstance(row.value, bytes) and walk.blanked.get(row.reference) == names.contract_digest(row.value)
+
+
+def _blanked_warnings(walk: Walk) -> tuple[str, ...]:
+    return tuple(
+        f"the text of the contract {digest} was blanked by an erasure: its digest can no longer be shown"
+        for digest in walk.blanked
+    )
 
 
 def _kept(row: Row) -> bool:
@@ -299,4 +321,6 @@ def _kept(row: Row) -> bool:
         return str(row.reference).startswith("op-")
     if row.field == names.CONTRACT:
         return row.reference == names.contract_digest(row.value)
+    if row.field == names.CONTRACT_REDACTED:
+        return False  # the entries tell: see `_is_blanked`
     return len(row.salt) == names.SALT_SIZE and row.reference == names.personal_reference(row.salt, row.value)

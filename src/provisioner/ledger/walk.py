@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError
 from provisioner.ledger import merkle
-from provisioner.ledger.entry import KEY, Entry, parse_entry
+from provisioner.ledger.entry import KEY, Entry, blanked_texts, parse_entry
 from provisioner.ledger.history import KeyHistory, begun, followed
 from provisioner.ledger.merkle import Frontier
 
@@ -24,13 +24,15 @@ Finding = tuple[int | None, str]
 class Walk:
     """What re-deriving found: the tree, its state at each size asked for, the keys, and why it went no further.
 
-    `bad_key` is the first `key` entry that breaks the chain, `keys` the chain as far as it holds.
+    `bad_key` is the first `key` entry that breaks the chain, `keys` the chain as far as it holds. `blanked` is what
+    erasures left of contract texts: the digest of that, by the digest of the whole.
     """
 
     frontier: Frontier = field(default_factory=Frontier)
     anchors: dict[int, Frontier] = field(default_factory=lambda: {0: Frontier()})
     keys: KeyHistory | None = None
     bad_key: Finding | None = None
+    blanked: dict[str, str] = field(default_factory=dict)
     broken: str = ""
 
 
@@ -50,6 +52,7 @@ def walk_through(rows: Iterable[tuple[object, object]], *, origin: str, sizes: C
             entry = _entry(expected, index, leaf)
             if entry.kind == KEY or expected == 0:
                 _follow_key(walk, entry, origin)
+            walk.blanked.update(blanked_texts(entry))
             batch.append(entry.hash)
             if expected + 1 in sizes:
                 grow()

@@ -213,12 +213,15 @@ def _hosts(body: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(name for name in named if isinstance(name, str))
 
 
+BLANKED = "a contract whose text an erasure blanked: this digest can no longer be shown"
 
 
 def _known(book: Book, entry: Entry) -> dict[str, str]:
+    digests = {_text(entry.body, name) for name in ("digest", "contract_digest")} - {""}
+    blanked = {digest: BLANKED for digest in sorted(digests) if book.is_blanked(digest)}
     references = {text for text in _texts([entry.operator, entry.body]) if _REFERENCE.fullmatch(text)}
     values = {reference: book.person(reference) or book.reveal(reference) for reference in sorted(references)}
-    return {reference: value for reference, value in values.items() if value is not None}
+    return blanked | {reference: value for reference, value in values.items() if value is not None}
 
 
 def _texts(value: object) -> Iterator[str]:
