@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path("/usr/lib/postgresql")
 USER, PASSWORD = "provisioner", "s3cret/pass word"
-SETTINGS = ("fsync=on", "listen_addresses=127.0.0.1", "shared_buffers=32MB", "max_connections=60")
+SETTINGS = ("listen_addresses=127.0.0.1", "shared_buffers=32MB", "max_connections=60")
 
 
 class NoServer(Exception):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from conftest import Desk
+
 LOG = "provisioner/demo"
 
 
@@ -26,10 +28,15 @@ def opened(folder: Path, *, log: str = LOG, read_only: bool = False) -> Store:
     return open_store(f"sqlite:///{folder}/ledger.db", log, read_only=read_only)
 
 
-def test_the_revision_and_the_schema_are_those_of_the_migrations(tmp_path: Path) -> None:
+def opened_at(desk: Desk, *, log: str = LOG) -> Store:
+    return open_store(desk.url, log, read_only=False)
+
+
+def test_the_revision_and_the_schema_are_those_of_the_migrations(desk: Desk) -> None:
     folder = Path(database.__file__).with_name("migrations")
     assert ScriptDirectory(str(folder)).get_current_head() == database.REVISION
-    assert opened(tmp_path).schema_changes() == ()
+    with closing(opened_at(desk)) as ledger:
+        assert ledger.schema_changes() == ()
 
 
 def test_opening_a_current_database_imports_no_alembic(tmp_path: Path) -> None:
@@ -78,28 +85,50 @@ def test_a_database_that_cannot_be_durable_is_refused(tmp_path: Path, monkeypatc
         opened(tmp_path)
 
 
-def test_what_is_written_is_read_back_by_its_log_only(tmp_path: Path) -> None:
-    with opened(tmp_path).writing() as tables:
+def test_what_is_written_is_read_back_by_its_log_only(desk: Desk) -> None:
+    with closing(opened_at(desk)) as ledger, ledger.writing() as tables:
         tables.add([(0, b"a"), (1, b"b")], [Node(0, 0, b"h"), Node(0, 1, b"i"), Node(1, 0, b"j")], note="n")
         tables.keep(Detail("op-1", "operator", b"", b"Ada"))
-    with opened(tmp_path).reading() as tables:
+    with closing(opened_at(desk)) as ledger, ledger.reading() as tables:
         assert (tables.size(), list(tables.leaves()), tables.pending()) == (2, [(0, b"a"), (1, b"b")], "n")
         assert (list(tables.leaves(1)), list(tables.leaves(0, 1))) == ([(1, b"b")], [(0, b"a")])
+        assert (list(tables.leaves(2**63)), list(tables.leaves(0, 2**70))) == ([], [(0, b"a"), (1, b"b")])
         assert tables.nodes([(1, 0), (4, 4)]) == {(1, 0): b"j"}
-        assert tables.leaf_hashes(0, 2) == [b"h", b"i"]
-        assert tables.detail("op-1") == Detail("op-1", "operator", b"", b"Ada")
-    with opened(tmp_path, log="provisioner/other").reading() as tables:
+        assert (tables.leaf_hashes(0, 2), tables.leaf_hashes(1, 2**70)) == ([b"h", b"i"], [b"i"])
+        assert (tables.detail("op-1"), tables.logs()) == (Detail("op-1", "operator", b"", b"Ada"), [LOG])
+    with closing(opened_at(desk, log="provisioner/other")) as ledger, ledger.reading() as tables:
         assert (tables.size(), list(tables.leaves()), tables.pending(), tables.nodes([])) == (0, [], None, {})
         assert (tables.leaf_hashes(0, 2), tables.detail("op-1"), list(tables.details())) == ([], None, [])
 
 
-def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    ledger = opened(tmp_path)
-    with pytest.raises(ZeroDivisionError), ledger.writing() as tables:
-        tables.add([(0, b"a")], [Node(0, 0, b"h")], note="n")
-        raise ZeroDivisionError
-    with ledger.reading() as tables:
-        assert tables.size() == 0
+def test_details_come_in_the_order_of_their_bytes_on_every_database(desk: Desk) -> None:
+    references = ["0a", "A", "a", "a-b", "ab", "op-1", "pv-0"]
+    with closing(opened_at(desk)) as ledger:
+        with ledger.writing() as tables:
+            for reference in reversed(references):
+                tables.keep(Detail(reference, "contract", b"", b"x"))
+        with ledger.reading() as tables:
+            assert [detail.reference for detail in tables.details()] == references
+
+
+def test_a_block_that_fails_leaves_nothing(desk: Desk) -> None:
+    with closing(opened_at(desk)) as ledger:
+        with pytest.raises(ZeroDivisionError), ledger.writing() as tables:
+            tables.add([(0, b"a")], [Node(0, 0, b"h")], note="n")
+            raise ZeroDivisionError
+        with ledger.reading() as tables:
+            assert tables.size() == 0
+
+
+def test_a_reader_sees_one_moment(desk: Desk) -> None:
+    with closing(opened_at(desk)) as ledger, closing(opened_at(desk)) as other:
+        with ledger.reading() as tables:
+            assert tables.size() == 0
+            with other.writing() as changed:
+                changed.add([(0, b"a")], [Node(0, 0, b"h")], note="n")
+            assert tables.size() == 0
+        with ledger.reading() as tables:
+            assert tables.size() == 1
 
 
 @pytest.mark.parametrize("statement", ["UPDATE entries SET leaf = x'00'", "DELETE FROM entries"])
@@ -150,7 +179,9 @@ def test_a_newer_and_a_foreign_database_are_refused(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "nosuch://host/db"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "nosuch://host/db", "mysql://host/db", "oracle://host"]
+)
 def test_a_url_that_names_no_database_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError, match="PROVISIONER_DATABASE_URL"):
         open_store(url, LOG, read_only=False)
@@ -188,11 +219,11 @@ def test_a_writer_that_waits_too_long_says_so_and_may_try_again(
         assert tables.size() == 0
 
 
-def test_a_failed_write_is_never_tried_again(tmp_path: Path) -> None:
-    ledger = opened(tmp_path)
-    with pytest.raises(LedgerError, match="UNIQUE"), ledger.writing() as tables:
-        tables.add([(0, b"a"), (0, b"b")], [Node(0, 0, b"h")], note="n")
-    with pytest.raises(LedgerError, match="stopped at a failed write"), ledger.writing():
-        pass
-    with opened(tmp_path).writing() as tables:
+def test_a_failed_write_is_never_tried_again(desk: Desk) -> None:
+    with closing(opened_at(desk)) as ledger:
+        with pytest.raises(LedgerError, match=r"UNIQUE|unique"), ledger.writing() as tables:
+            tables.add([(0, b"a"), (0, b"b")], [Node(0, 0, b"h")], note="n")
+        with pytest.raises(LedgerError, match="stopped at a failed write"), ledger.writing():
+            pass
+    with closing(opened_at(desk)) as ledger, ledger.writing() as tables:
         assert tables.size() == 0
