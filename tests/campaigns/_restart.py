@@ -42,9 +42,9 @@ def restart(state: Path, promised: dict[int, str]) -> Found:
     The state folder is changed. An exception other than our own errors is a defect and comes through.
     """
     found = Found()
-    found.before = _verified(state)
+    found.before, why = _verified(state)
     if found.before not in (Status.OK, Status.UNANCHORED) and promised:
-        found.problems.append(f"before the next command: {found.before}")
+        found.problems.append(f"before the next command: {found.before} {why}")
     began = time.monotonic()
     try:
         with opened(state) as book:
@@ -55,19 +55,20 @@ def restart(state: Path, promised: dict[int, str]) -> Found:
     except LedgerError as error:
         found.problems.append(f"the next command cannot go on: {error}")
         return found
-    if (after := _verified(state)) != Status.OK:
-        found.problems.append(f"after the next command: {after}")
+    after, why = _verified(state)
+    if after != Status.OK:
+        found.problems.append(f"after the next command: {after} {why}")
     return found
 
 
-def _verified(state: Path) -> str:
-    """What `audit.verify` says, in a word, or its error."""
+def _verified(state: Path) -> tuple[str, str]:
+    """What `audit.verify` says, in a word and in a sentence."""
     try:
         with opened(state, read_only=True) as book:
             report = verify_log(book)
     except LedgerError as error:
-        return str(error)
-    return f"{report.status} {'; '.join(report.findings)}" if report.exit_code else report.status
+        return "ERROR", str(error)
+    return report.status, "; ".join(report.findings)
 
 
 def _compare(found: Found, book: Book, promised: dict[int, str]) -> None:

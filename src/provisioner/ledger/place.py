@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from provisioner.errors import LedgerError
+from provisioner.ledger.folders import make_folder, sync_way
 
 NETWORK = frozenset(
     {
@@ -53,10 +54,15 @@ def filesystem(folder: Path, *, mounts: str) -> str:
 
 
 def prepare_file(path: Path) -> None:
-    """Make the database file (0600) and its folders (0700) where there are none; raises LedgerError."""
+    """Make the database file (0600) and its folders (0700) where there are none; raises LedgerError.
+
+    While it holds nothing, the names on the way to it are made durable: SQLite syncs no folder but the file's own.
+    """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not path.stat().st_size:
+            sync_way(path)
     except OSError as error:
         raise _barred(path, error) from error
 
