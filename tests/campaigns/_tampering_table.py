@@ -172,6 +172,27 @@ TABLE = (
 )
 
 
+class Fate(StrEnum):
+    """What becomes of the cosigned checkpoint that covers the place."""
+
+    LEFT = "left where it lies"
+    MOVED = "its cosignature put on a checkpoint of their own"
+    FORGED = "cosigned by a key of their own in the name of the witness"
+    REMOVED = "removed, with every other"
+    OLDER = "removed, and one from before the place left"
+
+
+NOTHING = "refused: nothing here is vouched for by that witness, exit code 7"
+UNSEEN = "not detected; the answer names the size and the instant of the older one"
+TOLD = {
+    Fate.LEFT: "TAMPERED, entry 0",
+    Fate.MOVED: "TAMPERED, no entry",
+    Fate.FORGED: NOTHING,
+    Fate.REMOVED: NOTHING,
+    Fate.OLDER: UNSEEN,
+}
+
+
 def rows_for(kind: Kind, adversary: Adversary) -> list[Expected]:
     """The rows that speak of this kind under this adversary, in order."""
     return [row for row in TABLE if row.adversary is adversary and kind in row.kinds]
@@ -189,6 +210,13 @@ HEAD = (
 )
 
 
+WITNESS_HEAD = """\
+## (c) where a witness cosigned, and you name it with `--witness`
+
+| the cosigned checkpoint that covers the place is | answer |
+|---|---|"""
+
+
 def _named(kinds: tuple[Kind, ...]) -> str:
     every = kinds[: len(ENTRIES)] == ENTRIES
     return ", ".join(["the nine", *kinds[len(ENTRIES) :]] if every else kinds)
@@ -204,4 +232,5 @@ def rendered() -> str:
             for row in rows
         ]
         parts.append(f"## ({adversary}) {HOLDERS[adversary]}\n\n{HEAD}\n" + "\n".join(lines) + "\n")
-    return "\n".join(parts)
+    lines = [f"| {fate} | {said} |" for fate, said in TOLD.items()]
+    return "\n".join([*parts, f"{WITNESS_HEAD}\n" + "\n".join(lines) + "\n"])

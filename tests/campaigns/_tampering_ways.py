@@ -13,7 +13,7 @@ from tests.campaigns import _tampering_deeds as deeds
 from tests.campaigns._tampering_logs import CLIENT, LOG
 from tests.campaigns._tampering_table import Adversary, Expected, Kind, Way
 
-from provisioner.ledger import merkle
+from provisioner.ledger import merkle, published
 from provisioner.ledger.checkpoint import Signer, sign_checkpoint
 from provisioner.ledger.merkle import Frontier
 
@@ -90,6 +90,11 @@ class Case:
     @property
     def database(self) -> Path:
         return self.state / "ledger.db"
+
+    @property
+    def published(self) -> tuple[Checkpoint, ...]:
+        """The checkpoints in the folder, as the adversary left them."""
+        return published.read_all(self.state / "checkpoints" / CLIENT)[0]
 
     @property
     def older(self) -> Checkpoint | None:

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.acceptance.conftest import Desk
+from tests.campaigns._tampering_judge import DETECTED, FULL, differences, first_bad
 from tests.campaigns._tampering_logs import BEGAN, CLIENT, LOG, Log, book_of, make_log
-from tests.campaigns._tampering_table import GOES_ON, REFUSES, TABLE, Adversary, Kind, Said, Way, rows_for
+from tests.campaigns._tampering_table import TABLE, TOLD, Adversary, Fate, Kind, Said, Way, rows_for
 from tests.campaigns._tampering_ways import Case, fits, tamper
+from tests.campaigns._tampering_witness import told
 
-from provisioner.errors import LedgerError
 from provisioner.ledger import entry, verify
 from provisioner.ledger.entry import Draft
 from provisioner.ledger.verify import Status
@@ -35,14 +36,10 @@ from provisioner.missions.audit import verify_log
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.ledger.checkpoint import Checkpoint
-    from provisioner.ledger.verify import Report
 
-FULL = os.environ.get("PROVISIONER_CAMPAIGN") == "full"
 CASES = 500 if FULL else 50
 LOGS = 48 if FULL else 12
 PAIRS = [(kind, adversary) for kind in Kind for adversary in Adversary]
-DETECTED = (Said.EXACT, Said.RANGE, Said.FIRST, Said.BESIDE)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Log]:
     ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where cases come and go: in memory where there is a place for that."""
     memory = Path("/dev/shm")
@@ -71,81 +68,13 @@ def figures() -> Iterator[dict[tuple[Kind, Adversary], Counter[str]]]:
     began = time.monotonic()
     yield counted
     columns = ("cases", "answers", "detected", "index right", "warned", "UNANCHORED", "not detected", "next refused")
+    columns = (*columns, "not as told")
     print(f"\n{'kind':<26}" + "".join(f"{name:>14}" for name in ("adversary", *columns)))
     for (kind, adversary), counts in counted.items():
         print(f"{kind:<26}{adversary:>14}" + "".join(f"{counts[name]:>14}" for name in columns))
     total = sum(counted.values(), Counter())
     print(f"{'all':<26}{'':>14}" + "".join(f"{total[name]:>14}" for name in columns))
-    print(f"every answer was the one of the table; {time.monotonic() - began:.0f} s")
-
-
-def answers(case: Case, number: int) -> Iterator[tuple[str, Said, Checkpoint | None, Report]]:
-    """Verify a case with each thing that can be kept outside; yield what was kept, what the table says, the report."""
-    row, fingerprint = case.row, case.log.fingerprint
-    asked = ("newer", "fingerprint", "older") if FULL else (("newer", "fingerprint", "older")[number % 3],)
-    with book_of(case.state) as book:
-        yield "nothing", row.nothing, None, verify_log(book)
-        if "fingerprint" in asked:
-            yield "fingerprint", row.fingerprint, None, verify_log(book, fingerprint=fingerprint)
-        for name, said, kept in (("older", row.older, case.older), ("newer", row.newer, case.newer)):
-            if said is Said.NO_SUCH:
-                assert kept is None
-            elif kept is not None and name in asked:
-                path = case.state / "kept.checkpoint"
-                path.write_text(kept.note)
-                yield name, said, kept, verify_log(book, kept=path)
-
-
-def first_bad(case: Case, said: Said, kept: Checkpoint | None) -> int | None:
-    """Return the index that the answer must name.
-
-    Of a range that is the size of the last genuine checkpoint that still holds: among those in the folder, or, where
-    these were made to fit, of the kept one alone.
-    """
-    if said is Said.EXACT:
-        return case.bad
-    if said is Said.RANGE:
-        assert case.bad is not None
-        published = case.log.checkpoints if case.row.adversary is Adversary.DATABASE else ()
-        sizes = [one.size for one in (*published, *([kept] if kept and not published else []))]
-        return max((size for size in sizes if size <= case.bad), default=0)
-    return 0 if said is Said.FIRST else None
-
-
-def differences(case: Case, counts: Counter[str], number: int = 0) -> list[str]:
-    """Say where an answer is not the one of the table; count what was found."""
-    wrong = []
-    for name, said, kept, report in answers(case, number):
-        status = Status.TAMPERED if said in DETECTED else Status.UNANCHORED if said is Said.UNANCHORED else Status.OK
-        index = first_bad(case, said, kept)
-        got, wanted = (report.status, report.first_bad), (status, index)
-        warned = bool(report.warnings) == (said is Said.WARNED)
-        if got != wanted or not warned or report.exit_code != (7 if said in DETECTED else 0):
-            wrong.append(f"with {name}: {got} instead of {wanted}; {report.findings} {report.warnings}")
-        counts["answers"] += 1
-        counts["detected"] += said in DETECTED
-        counts["index right"] += index is not None
-        counts["warned"] += said is Said.WARNED
-        counts["UNANCHORED"] += said is Said.UNANCHORED
-        counts["not detected"] += said is Said.FINE
-    if case.row.following and (FULL or number % 4 == 0):
-        goes_on = next_command(case.state)
-        counts["next refused"] += not goes_on
-        if goes_on != (case.row.following == GOES_ON):
-            wrong.append(f"the next command {GOES_ON if goes_on else REFUSES}")
-    return wrong
-
-
-def next_command(state: Path) -> bool:
-    """Append and sign, as the next command of ours would; say whether it went on."""
-    try:
-        with book_of(state, read_only=False) as book:
-            book.append([Draft("note", BEGAN, "op-0011223344556677", {"text": "next"})])
-            book.sign(BEGAN)
-    except LedgerError as error:
-        assert error.exit_code == 7
-        return False
-    return True
+    print(f"index right: of the answers that name an entry; {time.monotonic() - began:.0f} s")
 
 
 def cases(logs: list[Log], kind: Kind, adversary: Adversary, *, folder: Path) -> Iterator[Case]:
@@ -240,6 +169,18 @@ def test_a_database_whose_write_ahead_log_held_everything_is_no_ledger(tmp_path:
     shutil.move(tmp_path / "alone.db", tmp_path / "state" / "ledger.db")
     done = Desk(tmp_path).invoke("audit.verify", "--client", CLIENT)
     assert done.returncode == 7, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("fate", Fate)
+def test_the_holder_of_the_key_cannot_take_a_witness_along(logs: list[Log], fate: Fate, scratch: Path) -> None:
+    (row,) = (row for row in TABLE if row.way is Way.SIGNED)
+    for number in range(CASES):
+        random, kind = Random(f"{fate} {number}"), row.kinds[number % len(row.kinds)]
+        log = random.choice([log for log in logs if fits(log, row, kind)])
+        case = tamper(log, row, kind, state=scratch / "state", random=random)
+        if case.older:
+            assert told(case, fate) == TOLD[fate], f"{kind}, place {case.place}"
+        shutil.rmtree(case.state)
 
 
 # Negative controls: verifiers that are worse than ours. The campaign goes red with each.
