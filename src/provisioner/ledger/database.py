@@ -98,7 +98,7 @@ def wipe(engine: sa.Engine) -> None:
     connection = engine.raw_connection()
     connection.detach()
     try:
-        BACKENDS[engine.dialect.name].wipe(connection.driver_connection)
+        BACKENDS[engine.dialect.name].wipe(connection.dbapi_connection)
     finally:
         connection.close()
 

@@ -19,6 +19,9 @@ LOCK = int.from_bytes(b"ledger")
 BUSY_SECONDS = 30
 """How long a writer queues behind another before it gives up."""
 
+WIPE_SECONDS = 5
+"""How long a wipe waits for those who read."""
+
 CONNECTION: Mapping[str, str] = {
     "application_name": "provisioner",
     "connect_timeout": "10",
@@ -136,6 +139,7 @@ def wipe(connection: Any) -> None:
     """
     told = list[str]()
     connection.autocommit = True
+    connection.execute(f"SET lock_timeout = '{WIPE_SECONDS}s'")
     connection.add_notice_handler(lambda notice: told.append(notice.message_detail or ""))
     connection.execute("VACUUM (FULL, VERBOSE) details")
     needed = [number for detail in told for number in re.findall(r"\d+", detail)[:1]]  # "12 dead row versions cannot …"

@@ -303,7 +303,8 @@ def _detail_findings(odd: list[Row], walk: Walk) -> list[Finding]:
 
 def _is_blanked(row: Row, walk: Walk) -> bool:
     """Whether a row holds what an `erase` entry says that is left of a contract's text."""
-    return isinstance(row.value, bytes) and walk.blanked.get(row.reference) == names.contract_digest(row.value)
+    whole = isinstance(row.value, bytes) and row.salt == b""
+    return whole and walk.blanked.get(row.reference) == names.contract_digest(row.value)
 
 
 def _blanked_warnings(walk: Walk) -> tuple[str, ...]:
