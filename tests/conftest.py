@@ -55,6 +55,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What asks for `server` is tried on both databases; what is about the SQLite file is marked, and says why."""
+    if "server" in metafunc.fixturenames:
+        names = ["sqlite"] if metafunc.definition.get_closest_marker("sqlite") else ["sqlite", "postgresql"]
+        metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "lab_engine" in getattr(item, "fixturenames", ()):
@@ -104,6 +111,23 @@ def postgresql() -> Iterator[Server]:
             yield server
     except NoServer as error:
         pytest.fail(f"{error}; next: apt-get install postgresql, or set {WITHOUT_POSTGRESQL}=1", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Server | None:
+    """The PostgreSQL server, and None for the same test on SQLite."""
+    return request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+
+
+@pytest.fixture
+def database_url(server: Server | None, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh database: a file in the folder `state` of the test's, or a database on the server."""
+    if server is None:
+        yield f"sqlite:///{tmp_path}/state/ledger.db"
+        return
+    name = server.create()
+    yield server.url(name)
+    server.drop(name)
 
 
 @pytest.fixture(scope="session")

@@ -126,18 +126,6 @@ def other_user() -> Callable[[], AbstractContextManager[None]]:
     return somebody_else
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever works at a desk does so on both databases; what is about the SQLite file is marked, and says why."""
-    if "server" in metafunc.fixturenames:
-        names = ["sqlite"] if metafunc.definition.get_closest_marker("sqlite") else ["sqlite", "postgresql"]
-        metafunc.parametrize("server", names, indirect=True, scope="session")
-
-
-@pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Server | None:
-    return request.getfixturevalue("postgresql") if request.param == "postgresql" else None
-
-
 @pytest.fixture
 def desk(tmp_path: Path, make_desk: Callable[[Path], Desk], server: Server | None) -> Iterator[Desk]:
     desk = make_desk(tmp_path / "state")

@@ -28,8 +28,8 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def book(state: Path) -> Iterator[Book]:
-    with open_book(f"sqlite:///{state}/ledger.db", "demo", state=state) as opened:
+def book(state: Path, database_url: str) -> Iterator[Book]:
+    with open_book(database_url, "demo", state=state) as opened:
         ada, bob = opened.pseudonym("Ada"), opened.pseudonym("Bob")
         found = opened.keep("Ada's home", field="check")
         refused = {**INTENT, "intervention": "i-2", "assets": ["ws-02"], "outcome": "refused", "reasons": []}
@@ -87,9 +87,11 @@ def test_one_entry_is_read_alone(book: Book, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("client", ["dmeo", "acme"])
-def test_a_log_that_is_not_there_is_named_with_those_that_are(state: Path, book: Book, client: str) -> None:
+def test_a_log_that_is_not_there_is_named_with_those_that_are(
+    state: Path, database_url: str, book: Book, client: str
+) -> None:
     hint = "did you mean demo" if client == "dmeo" else ""
-    with open_book(f"sqlite:///{state}/ledger.db", client, state=state, read_only=True) as none:
+    with open_book(database_url, client, state=state, read_only=True) as none:
         assert none.clients() == book.clients() == ("demo",)
         for look in (lambda: log(none, Filter()), lambda: show(none, "0")):
             with pytest.raises(UsageError, match=f"there is no log of '{client}'.*{hint}") as raised:
@@ -137,12 +139,12 @@ def test_verification_compares_with_what_was_kept_outside(book: Book, state: Pat
     assert verify_log(book, fingerprint="0" * 64).exit_code == 7
 
 
-def test_what_cannot_be_compared_is_a_usage_error(book: Book, state: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_a_usage_error(book: Book, state: Path, database_url: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="64 hex digits"):
         verify_log(book, fingerprint="abc")
     with pytest.raises(UsageError, match="not a checkpoint"):
         verify_log(book, kept=tmp_path / "missing")
-    with open_book(f"sqlite:///{state}/ledger.db", "acme", state=state) as other:
+    with open_book(database_url, "acme", state=state) as other:
         other.append([Draft("note", AT, "op-1", {})])
         other.sign(AT)
     with pytest.raises(UsageError, match="of provisioner/acme, not of provisioner/demo"):
@@ -156,6 +158,7 @@ def test_broken_files_beside_the_log_are_tampering_not_a_crash(book: Book, state
     assert (found.status, found.first_bad, len(found.findings)) == (Status.TAMPERED, None, 2)
 
 
+@pytest.mark.sqlite("test_postgresql and test_verify do the same on a server")
 def test_removed_tripwires_are_a_warning_and_bad_bytes_an_error(book: Book, state: Path) -> None:
     import sqlite3
     from contextlib import closing
@@ -173,8 +176,8 @@ def test_removed_tripwires_are_a_warning_and_bad_bytes_an_error(book: Book, stat
         log(book, Filter())
 
 
-def test_auditing_needs_no_key_at_all(book: Book, state: Path) -> None:
+def test_auditing_needs_no_key_at_all(book: Book, state: Path, database_url: str) -> None:
     shutil.rmtree(state / "keys")
-    with open_book(f"sqlite:///{state}/ledger.db", "demo", state=state, read_only=True) as auditor:
+    with open_book(database_url, "demo", state=state, read_only=True) as auditor:
         assert verify_log(auditor).status is Status.OK
         assert len(log(auditor, Filter())) == 7
