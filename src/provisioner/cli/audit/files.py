@@ -32,6 +32,8 @@ def write_small(path: Path, data: bytes) -> None:
 
 def keep_copy(path: Path, data: bytes) -> None:
     """Write a file that is to be kept; UsageError when another one is there: a kept copy is never replaced."""
-    if path.exists() and (not path.is_file() or read_small(path, limit=len(data)) != data):
-        raise UsageError(f"{path} is there already, and another one: a kept copy is not replaced", hint="name another")
+    if path.exists():
+        same = path.is_file() and path.stat().st_size == len(data) and read_small(path, limit=len(data)) == data
+        if not same:
+            raise UsageError(f"{path} is there already, another one: a kept copy is not replaced", hint="name another")
     write_small(path, data)
