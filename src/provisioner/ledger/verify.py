@@ -187,7 +187,8 @@ def _key_warnings(walk: Walk, evidence: Evidence) -> tuple[str, ...]:
         return ()
     warnings, newest = list[str](), walk.keys.newest
     if _is_unfinished(walk, evidence):
-        warnings.append(f"the change of key in entry {newest.index} is not finished: the next command that writes does")
+        before = f"the state folder still has the key before entry {newest.index}"
+        warnings.append(f"{before}: the next command that writes finishes the change, or says that it is an older copy")
     given = walk.keys.of_fingerprint(evidence.fingerprint)
     if given and given.state == REVOKED:
         warnings.append(
