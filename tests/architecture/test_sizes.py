@@ -17,6 +17,9 @@ HOUSE = CHECKOUT / "src" / "provisioner"
 
 MODULE, FUNCTION, PARAMETERS, BY_POSITION = 400, 40, 5, 2
 
+LONGER = {"ledger/standalone/verify.py": 500}
+"""A program that travels alone, in one file that somebody outside reads from top to bottom."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -37,7 +40,7 @@ def findings(root: Path) -> list[str]:
     found = []
     for path in sorted(root.rglob("*.py")):
         text, name = path.read_text(encoding="utf-8"), path.relative_to(root).as_posix()
-        if (lines := len(text.splitlines())) >= MODULE:
+        if (lines := len(text.splitlines())) >= LONGER.get(name, MODULE):
             found.append(f"{name}: {lines} lines")
         if mark := re.search(r"\b(TODO|FIXME|XXX)\b", text):
             found.append(f"{name}: {mark[0]}")

@@ -115,6 +115,7 @@ def show(_context: Context, client: str = "", entry: str = "", json: bool = Fals
 @command(
     help={
         "client": CLIENT,
+        "bundle": "verify a bundle of audit.export, archive or folder, in place of a client's log",
         "checkpoint": "a file with a checkpoint of this log that you kept: the log must be what it was then, or more",
         "key-fingerprint": "the SHA-256, in hex, of the log's public key that you kept",
         "witness": "the key of a witness you believe, from your own records (several with commas)",
@@ -125,6 +126,7 @@ def show(_context: Context, client: str = "", entry: str = "", json: bool = Fals
 def verify(
     _context: Context,
     client: str = "",
+    bundle: str = "",
     checkpoint: str = "",
     key_fingerprint: str = "",
     witness: str = "",
@@ -138,10 +140,15 @@ def verify(
     from pathlib import Path
 
     from provisioner.cli import wiring
-    from provisioner.cli.wiring.anchors import trusted
+    from provisioner.cli.audit.answers import tell
+    from provisioner.cli.audit.export import verify_bundle
+    from provisioner.cli.wiring.anchors import named, trusted
     from provisioner.missions import audit
     from provisioner.missions.anchors import vouched
 
+    if bundle and not client:
+        parties = named(witness=witness, time_authority=time_authority)
+        return verify_bundle(bundle, checkpoint=checkpoint, fingerprint=key_fingerprint, parties=parties, json=json)
     name = required("client", client, "invoke audit.verify --client demo")
     kept = Path(checkpoint) if checkpoint else None
     where = wiring.site()
@@ -149,15 +156,4 @@ def verify(
     with wiring.open_book(where, name, read_only=True) as book:
         found = vouched(book, parties)
         report = audit.verify_log(book, kept=kept, fingerprint=key_fingerprint, vouched=found)
-    if json:
-        proof = report.consistency.document() if report.consistency else None
-        print_json({"client": name, **vars(report), "consistency": proof, "exit_code": report.exit_code})
-        return report.exit_code
-    for finding in (*report.findings, *(f"warning: {text}" for text in report.warnings)):
-        print(finding)
-    if report.consistency:
-        print(report.consistency.sentence)
-    if report.first_bad is not None:
-        print(f"first bad entry: {report.first_bad}")
-    print(f"{report.status}: {report.size} entries of {name}; {report.compared_with}")
-    return report.exit_code
+    return tell(report, f"of {name}", json={"client": name} if json else None)

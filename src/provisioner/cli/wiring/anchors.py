@@ -98,6 +98,14 @@ def trusted(where: Site, *, witness: str, time_authority: str) -> Trusted:
     )
 
 
+def named(*, witness: str, time_authority: str) -> Trusted:
+    """Whose word counts for a bundle: only those named by the flags, for it may be somebody else's."""
+    from provisioner.missions.anchors import Trusted
+
+    authorities = read_authorities(Path(time_authority)) if time_authority else None
+    return Trusted(witnesses=witness_keys(witness), authorities=authorities)
+
+
 def read_authorities(path: Path) -> Authorities:
     """Return the root certificates in a PEM file; ConfigurationError when there are none."""
     from provisioner.ledger.timestamp import parse_authorities
