@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from provisioner.cli import contract, dev, doctor, lab, onboard
-from provisioner.cli.audit import checkpoint, erase, keys, reading, reconcile, witness
+from provisioner.cli.audit import checkpoint, erase, export, keys, reading, reconcile, witness
 
 
 def _group(name: str, *tasks: object) -> Collection:
@@ -27,6 +27,7 @@ namespace = Collection(
         keys.keys,
         reconcile.reconcile,
         erase.erase,
+        export.export,
         checkpoint.checkpoint,
         witness.witness,
     ),
