@@ -62,13 +62,19 @@ class Synced(NamedTuple):
     node: int
 
 
+class Failed(NamedTuple):
+    """The disk refused to confirm: what was pending on a file is forgotten, and a later sync will not know of it."""
+
+    node: int
+
+
 class Said(NamedTuple):
     """A line that the writer said."""
 
     line: str
 
 
-Event = Made | Wrote | Sized | Renamed | Removed | Synced | Said
+Event = Made | Wrote | Sized | Renamed | Removed | Synced | Failed | Said
 Pending = Made | Wrote | Sized | Renamed | Removed
 
 
@@ -120,6 +126,9 @@ class Disk:
                 self.said.append(line)
             case Synced(node):
                 self._sync(self.nodes[node])
+            case Failed(node):
+                if not self.nodes[node].directory:
+                    self.nodes[node].pending.clear()
             case Made(folder, _, node, directory):
                 self.nodes[node] = Node(directory)
                 self.nodes[folder].pending.append(event)

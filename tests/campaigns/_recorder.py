@@ -6,20 +6,18 @@ file it leaves out is SQLite's `-shm`, which is memory that happens to have a na
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.campaigns._disk import Made, Removed, Renamed, Said, Sized, Synced, Wrote
-from tests.campaigns._server import CHECKOUT, PROGRAM
+from tests.campaigns._disk import Failed, Made, Removed, Renamed, Said, Sized, Synced, Wrote
+from tests.campaigns._server import SYNCS, WHOLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.campaigns._disk import Event
+    from tests.campaigns._server import Life, Server
     from tests.campaigns._writer import Job
 
 UNDERSTOOD = ("openat", "close", "lseek", "write", "pwrite64", "ftruncate", "rename", "unlink", "mkdir")
@@ -28,7 +26,6 @@ REFUSED = (
     *("copy_file_range", "splice", "rmdir", "mkdirat", "renameat", "renameat2", "unlinkat", "link", "linkat"),
     *("symlink", "symlinkat", "mmap"),
 )
-SYNCS = ("fsync", "fdatasync")
 CALL = re.compile(r"(?:\[pid +\d+\] |\d+ +)?(\w+)\((.*)\) += (-?\d+)")
 STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
@@ -45,31 +42,21 @@ class Open:
 class Recorder:
     """What happened below the folder `root`, over the lives of one writer after the other."""
 
+    server: Server
     root: Path
     events: list[Event] = field(default_factory=list)
     _nodes: dict[str, int] = field(default_factory=dict)
     _open: dict[int, Open] = field(default_factory=dict)
     _count: int = 0
 
-    def record(self, job: Job, *inject: str) -> int:
-        """Let a writer do its job in a process of its own and return its exit code (negative: the signal)."""
-        trace = self.root.with_suffix(".trace")
-        faults = [f"--inject={fault}" for fault in inject]
-        wanted = "trace=" + ",".join(f"?{call}" for call in (*UNDERSTOOD, *REFUSED, *SYNCS))
-        strace = ["strace", "-f", "-xx", "-s", "1000000", "-o", str(trace), "-e", wanted, *faults]
-        done = subprocess.run(
-            [*strace, sys.executable, str(PROGRAM), job.render()],
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-            stdout=subprocess.PIPE,
-            check=False,
-        )
+    def record(self, job: Job, *inject: str) -> Life:
+        """Let a writer do its job, with faults if any are given, and add what it did to `events`."""
+        life = self.server.traced(job, *inject, calls=(*UNDERSTOOD, *REFUSED, *SYNCS), form=WHOLE)
         self._nodes[str(self.root)] = 0
         self._open = {}
-        with trace.open() as lines:
-            for line in lines:
-                self._line(line)
-        trace.unlink()
-        return done.returncode
+        for line in life.trace:
+            self._line(line)
+        return life
 
     def node(self, path: Path) -> int:
         """The number of a file that is there now."""
@@ -78,7 +65,7 @@ class Recorder:
     def _line(self, line: str) -> None:
         assert "unfinished" not in line, "the writer is no longer one thread: the order of its calls is not known"
         match = CALL.match(line)
-        if match is None or match[3].startswith("-"):
+        if match is None or (match[3].startswith("-") and match[1] not in SYNCS):
             return
         name, arguments, result = match[1], match[2], int(match[3])
         if name == "openat":
@@ -135,7 +122,7 @@ class Recorder:
         elif name == "ftruncate":
             self.events.append(Sized(file.node, int(arguments.partition(",")[2])))
         elif name in SYNCS:
-            self.events.append(Synced(file.node))
+            self.events.append(Failed(file.node) if result else Synced(file.node))
         else:
             data = _bytes(STRING.findall(arguments)[0])[:result]
             offset = int(arguments.rpartition(",")[2]) if name == "pwrite64" else file.position

@@ -30,6 +30,9 @@ SYNCS = ("fsync", "fdatasync")
 NAMES = ("rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat")
 CALLS = (*WRITES, *SYNCS, *NAMES)
 """The system calls that change what is on the disk, or say that it is there."""
+SHORT = ("-y", "-s", "16")
+WHOLE = ("-f", "-xx", "-s", "1000000")
+"""What strace writes: each file by name and a few bytes of data, or every byte there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +87,12 @@ class Server:
             os.kill(pid, signal.SIGKILL)
         return self._ended(pid)
 
-    def traced(self, job: Job, *inject: str, calls: Sequence[str] = CALLS) -> Life:
+    def traced(self, job: Job, *inject: str, calls: Sequence[str] = CALLS, form: Sequence[str] = SHORT) -> Life:
         """Let strace hold a writer from its first call on, with faults such as `fsync:error=EIO:when=2` injected."""
         pid = self._begin(replace(job, hold=True))
         faults = [f"--inject={fault}" for fault in inject]
         wanted = "trace=" + ",".join(f"?{call}" for call in calls)
-        command = ["strace", "-y", "-s", "16", "-o", str(self._trace), "-e", wanted, *faults, "-p", str(pid)]
+        command = ["strace", *form, "-o", str(self._trace), "-e", wanted, *faults, "-p", str(pid)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
             assert strace.stderr
             said = strace.stderr.readline()

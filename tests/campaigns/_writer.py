@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CLIENT = "demo"
+UNHEARD = 99
 AT = datetime(2026, 11, 23, 14, tzinfo=UTC)
 
 Say = Callable[[str], object]
@@ -130,21 +131,35 @@ def sabotaged(name: str) -> Iterator[Callable[[Job, Say], None]]:
         sqlite.WRITING, os.fsync = kept
 
 
+class UnheardError(Exception):
+    """The pipe to the campaign failed: no matter of the ledger's."""
+
+
 def tell(line: str) -> None:
     """One line in one system call: it is out or it is not."""
-    os.write(1, f"{line}\n".encode())
+    try:
+        os.write(1, f"{line}\n".encode())
+    except OSError as error:
+        raise UnheardError from error
 
 
 def do(job: Job) -> None:
-    """Do a job in this process and exit: 0, or the exit code of the error, which is said."""
-    code = 0
+    """Do a job in this process and exit: 0, the exit code of a LedgerError, which is said, or UNHEARD."""
+    try:
+        code = _done(job)
+    except UnheardError:
+        code = UNHEARD
+    os._exit(code)
+
+
+def _done(job: Job) -> int:
     try:
         with sabotaged(job.sabotage) as doing:
             doing(job, tell)
     except LedgerError as error:
         tell(f"error {type(error).__name__}: {error}")
-        code = error.exit_code
-    os._exit(code)
+        return error.exit_code
+    return 0
 
 
 def serve() -> None:

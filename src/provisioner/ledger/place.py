@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from provisioner.errors import LedgerError
-from provisioner.ledger.folders import make_folder, sync_way
+from provisioner.ledger.folders import make_folder, sync_folder, sync_way
 
 NETWORK = frozenset(
     {
@@ -65,6 +65,14 @@ def prepare_file(path: Path) -> None:
             sync_way(path)
     except OSError as error:
         raise _barred(path, error) from error
+
+
+def keep_names(folder: Path) -> None:
+    """Make the names in `folder` durable; raises LedgerError."""
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        raise LedgerError(f"{folder}: what is written there would not be durable: {error.strerror}") from error
 
 
 def leave_trace(path: Path) -> None:

@@ -75,8 +75,24 @@ def open_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
 
     pragmas = READING if read_only else WRITING
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool)
-    sa.event.listen(engine, "connect", lambda connection, _record: set_pragmas(connection, pragmas))
+
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        set_pragmas(connection, pragmas)
+        if not read_only:
+            _settle(connection, path)
+
+    sa.event.listen(engine, "connect", prepare)
     return engine
+
+
+def _settle(connection: sqlite3.Connection, path: Path) -> None:
+    """Put what a dead writer left in the write-ahead log into the database, and the log's name on the disk.
+
+    A sync that failed may have left there what reads well and never reached the disk: nothing is appended behind it.
+    SQLite syncs the name itself, but goes on when that fails.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    place.keep_names(path.parent)
 
 
 def begin(connection: sa.Connection, *, writes: bool) -> None:
