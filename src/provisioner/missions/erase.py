@@ -139,10 +139,10 @@ def blank_contract(text: bytes, names: tuple[str, ...]) -> bytes:
     """
     decoded = text.decode("utf-8", "replace")
     values = [value for key, value in contacts(text) if any(occurrences(f"{key}\n{value}", name) for name in names)]
-    phrases = (*values, *names)
-    left = blanked(decoded, phrases)
-    if any(occurrences(_unescaped(left), words) for words in phrases):
+    phrases, plain = (*values, *names), _unescaped(decoded)
+    if any(len(occurrences(plain, words)) > len(occurrences(decoded, words)) for words in phrases):
         return f"{ERASED}\n".encode()
+    left = blanked(decoded, phrases)
     return text if left == decoded else left.encode()
 
 
@@ -157,6 +157,6 @@ def _unescaped(text: str) -> str:
         if said[0] in "xuU" and len(said) > 1:
             number = int(said[1:], 16)
             return chr(number) if number < 0x110000 else ""
-        return "" if said.isspace() else said
+        return "" if "\n" in said else said
 
     return _ESCAPE.sub(plain, text)

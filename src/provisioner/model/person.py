@@ -32,15 +32,15 @@ def occurrences(text: str, words: str) -> list[tuple[int, int]]:
     wanted = _key(words)
     if not wanted:
         return []
-    folded, places = _folded(text)
+    folded, spans, at = _folded(text), list[tuple[int, int]](), 0
     pattern = re.compile(r"\s+".join(re.escape(word).replace("'", "''?") for word in wanted.split(" ")))
-    found, at = [], 0
     while match := pattern.search(folded, at):
         start, stop = match.span()
         at = start + 1
         if not (_inside(wanted[0], folded[start - 1 : start]) or _inside(wanted[-1], folded[stop : stop + 1])):
-            found.append((places[start][0], places[stop - 1][1]))
-    return found
+            spans.append((start, stop))
+    places = _places(text) if spans else []
+    return [(places[start][0], places[stop - 1][1]) for start, stop in spans]
 
 
 def blanked(text: str, phrases: Iterable[str]) -> str:
@@ -54,23 +54,23 @@ def blanked(text: str, phrases: Iterable[str]) -> str:
 
 
 def _key(words: str) -> str:
-    return " ".join(_folded(words)[0].split())
+    return " ".join(_folded(words).split())
 
 
-def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """The text folded, and for each of its characters the place in `text` of the letter, accents included."""
-    if text.isascii():
-        return text.casefold(), [(place, place + 1) for place in range(len(text))]
-    letters, places, start = list[str](), list[tuple[int, int]](), 0
+def _folded(text: str) -> str:
+    return normalize("NFD", normalize("NFD", text).casefold()).translate(_APOSTROPHES)
+
+
+def _places(text: str) -> list[tuple[int, int]]:
+    """For each character of the folded text, the place in `text` of the letter it comes from, accents included."""
+    places, start = list[tuple[int, int]](), 0
     while start < len(text):
         stop = start + 1
         while stop < len(text) and combining(text[stop]):
             stop += 1
-        letter = normalize("NFD", normalize("NFD", text[start:stop]).casefold()).translate(_APOSTROPHES)
-        letters.append(letter)
-        places += [(start, stop)] * len(letter)
+        places += [(start, stop)] * len(_folded(text[start:stop]))
         start = stop
-    return "".join(letters), places
+    return places
 
 
 def _inside(edge: str, beyond: str) -> bool:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.model.person import ERASED, blanked, occurrences, same_name
+from provisioner.model.person import _folded as folded
+from provisioner.model.person import _places as places
 
 
 @pytest.mark.parametrize(
@@ -79,3 +81,8 @@ def test_no_name_is_left_in_whatever_form(before: str, name: str, after: str, fo
 @given(texts, names)
 def test_a_text_without_the_name_is_unchanged(text: str, name: str) -> None:
     assert (blanked(text, [name]) == text) == (occurrences(text, name) == [])
+
+
+@given(texts)
+def test_each_folded_character_has_a_place(text: str) -> None:
+    assert len(places(text)) == len(folded(text))
