@@ -10,6 +10,8 @@ from provisioner.errors import UsageError
 if TYPE_CHECKING:
     from invoke.context import Context
 
+    from provisioner.model.intervention import Intervention
+
 TICKET_LENGTH = 64
 
 
@@ -40,11 +42,10 @@ def onboard(
     Example: invoke onboard --host ws-01 --client demo
     """
     from provisioner.cli import wiring
-    from provisioner.cli.present import Told, show_intervention
+    from provisioner.cli.present import Told
     from provisioner.cli.wiring import anchors
     from provisioner.missions.workstation_setup import Wish, set_up_workstation
     from provisioner.model.intervention import EXIT_CODES
-    from provisioner.reporting.interventions import intervention_document
 
     name = required("host", host, "invoke onboard --host ws-01 --client demo")
     site = wiring.site(writes=True)
@@ -59,12 +60,19 @@ def onboard(
             check=check,
         )
         intervention = set_up_workstation(wish, wiring.services(site, premises.asset, progress))
+    _show(intervention, json=json)
+    anchors.anchor_quietly(site, premises.asset.client, say=say)
+    return EXIT_CODES[intervention.outcome]
+
+
+def _show(intervention: Intervention, *, json: bool) -> None:
+    from provisioner.cli.present import show_intervention
+    from provisioner.reporting.interventions import intervention_document
+
     if json:
         print_json(intervention_document(intervention))
     else:
         show_intervention(intervention)
-    anchors.anchor_quietly(site, premises.asset.client, say=say)
-    return EXIT_CODES[intervention.outcome]
 
 
 def _checked(ticket: str) -> str | None:
