@@ -11,6 +11,8 @@ PROGRAMS := git:git mmdebstrap:mmdebstrap openssh-client:ssh podman:podman runc:
 PYTHON ?= $(firstword $(foreach python,/usr/bin/python3 python3,$(shell $(python) -c 'import sys; \
 	print("$(python)") if (3, 11) <= sys.version_info < (3, 14) else None' 2>/dev/null)) python3)
 INVOKE := .venv/bin/invoke
+# Where Debian's PostgreSQL looks whether to start a server of its own when it is installed: nobody asked for that one.
+CLUSTERS := /etc/postgresql-common/createcluster.conf
 
 demo: ready
 	@$(INVOKE) lab.up
@@ -18,8 +20,8 @@ demo: ready
 	@$(INVOKE) audit.verify --client demo
 	@echo 'The record: $(INVOKE) audit.log --client demo; its files: var/ledger.db and var/checkpoints/demo'
 
-# The tests start an sshd of their own.
-test: PROGRAMS += openssh-server:sshd
+# The tests start an sshd and a PostgreSQL server of their own, interrupt system calls and ask a time-stamp authority.
+test: PROGRAMS += openssh-server:sshd openssl:openssl postgresql:initdb strace:strace
 test: ready
 	@$(INVOKE) dev.test
 
@@ -27,7 +29,7 @@ ready: system .venv/ready
 
 # Says in one line what it installs; says and does nothing when all is there.
 system:
-	@PATH="$$PATH:/usr/sbin:/sbin"; missing=(); \
+	@PATH="$$PATH:/usr/sbin:/sbin$$(printf ':%s' /usr/lib/postgresql/*/bin)"; missing=(); \
 	for pair in $(PROGRAMS); do command -v "$${pair#*:}" > /dev/null || missing+=("$${pair%:*}"); done; \
 	$(PYTHON) -c 'import ensurepip' 2> /dev/null || missing+=(python3-venv); \
 	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
@@ -35,8 +37,12 @@ system:
 		echo "this machine has no apt: install what these Debian packages hold: $${missing[*]}" >&2; exit 2; \
 	fi; \
 	echo "Installing with apt: $${missing[*]}"; \
-	apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300); \
-	[ "$$(id -u)" = 0 ] || apt=(sudo "$${apt[@]}"); \
+	as=(env); [ "$$(id -u)" = 0 ] || as=(sudo env); \
+	if [[ " $${missing[*]} " = *" postgresql "* && ! -e $(CLUSTERS) ]]; then \
+		"$${as[@]}" mkdir -p $(dir $(CLUSTERS)); \
+		echo 'create_main_cluster = false' | "$${as[@]}" tee $(CLUSTERS) > /dev/null; \
+	fi; \
+	apt=("$${as[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300); \
 	"$${apt[@]}" update && "$${apt[@]}" install --yes "$${missing[@]}" > /dev/null
 
 # The lock decides what is installed: a constraint file of this machine has no say (/dev/null is an empty one).

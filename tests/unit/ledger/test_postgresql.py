@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.postgresql import PASSWORD
+from tests.postgresql import PASSWORD, USER
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import postgresql as backend
@@ -263,3 +263,39 @@ def test_the_tripwires_refuse_to_change_entries(postgresql: Server, url: str, na
     with postgresql.connect(name) as connection, pytest.raises(Exception, match="append-only"):
         connection.execute(statement.encode())
     assert size(url) == 1
+
+
+GRANTS = """
+CREATE ROLE technician LOGIN;
+GRANT SELECT, INSERT ON entries TO technician;
+GRANT SELECT, INSERT, DELETE ON nodes, pending, details TO technician;
+GRANT SELECT ON alembic_version TO technician;
+CREATE ROLE auditor LOGIN;
+GRANT SELECT ON entries, nodes, pending, details, alembic_version TO auditor
+"""
+
+
+def test_a_role_that_does_not_own_the_tables_appends_and_changes_nothing(
+    postgresql: Server, url: str, name: str
+) -> None:
+    opened(url).close()
+    with postgresql.connect(name) as connection:
+        connection.execute(GRANTS.encode())
+        try:
+            for _ in range(2):
+                with closing(opened(url.replace(f"{USER}@", "technician@"))) as store, store.writing() as tables:
+                    add(tables)
+            with closing(opened(url.replace(f"{USER}@", "auditor@"), read_only=True)) as store:
+                assert store.schema_changes() == ()
+                with store.reading() as tables:
+                    assert tables.size() == 2
+            store = opened(url.replace(f"{USER}@", "technician@"))
+            with closing(store), pytest.raises(LedgerError, match="only the owner"):
+                store.wipe()
+            for refused in ("DROP TRIGGER entries_refuse ON entries", "DELETE FROM entries", "TRUNCATE entries"):
+                with pytest.raises(Exception, match=r"must be owner|permission denied"):
+                    connection.execute(f"SET ROLE technician; {refused}".encode())
+                connection.execute("RESET ROLE")
+        finally:
+            connection.execute("DROP OWNED BY technician, auditor")
+            connection.execute("DROP ROLE technician, auditor")
