@@ -64,6 +64,7 @@ class Said(StrEnum):
     FIRST = "TAMPERED, entry 0"
     BESIDE = "TAMPERED, no entry"
     NO_SUCH = "there is none"
+    REFUSED = "refused: nothing to compare"
 
 
 REFUSES, GOES_ON, UNTRIED = "refuses", "goes on", ""
@@ -193,6 +194,62 @@ TOLD = {
 }
 
 
+class Bundle(StrEnum):
+    """Where a bundle is tampered with."""
+
+    LINES = "entries of the bundle changed on its way, well-formed or not"
+    TEXT = "a contract text in the bundle changed on its way"
+    FITTED = "entries, proofs and checkpoint made to fit each other, without a key"
+    OWN_KEY = "written from a log made anew with a key of their own"
+    OLD = "written from an older copy of the log"
+    SIGNED = "written from a log rewritten and signed with the true key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedOfBundle:
+    """One row for bundles of a whole log, as in `Expected`."""
+
+    way: Bundle
+    kinds: tuple[Kind, ...]
+    nothing: Said
+    older: Said
+    newer: Said
+    fingerprint: Said
+
+
+OF_BUNDLES = (
+    # "it hashes each line's bytes, refuses a line that is not canonical, exits 0/7 and names the first bad entry"
+    ExpectedOfBundle(way=Bundle.LINES, kinds=(*ENTRIES, Kind.TRUNCATE), **_always(Said.EXACT)),
+    ExpectedOfBundle(way=Bundle.TEXT, kinds=(Kind.EDIT, Kind.UNICODE), **_always(Said.BESIDE)),
+    ExpectedOfBundle(way=Bundle.FITTED, kinds=(*ENTRIES, Kind.TRUNCATE), **_always(Said.BESIDE)),
+    # What agrees with itself is known by what was kept, as of the log
+    ExpectedOfBundle(
+        way=Bundle.OWN_KEY,
+        kinds=(*ENTRIES, Kind.TRUNCATE, Kind.RESIGN),
+        nothing=Said.FINE,
+        older=Said.BESIDE,
+        newer=Said.BESIDE,
+        fingerprint=Said.FIRST,
+    ),
+    ExpectedOfBundle(
+        way=Bundle.OLD,
+        kinds=COPIES,
+        nothing=Said.FINE,
+        older=Said.FINE,
+        newer=Said.REFUSED,
+        fingerprint=Said.FINE,
+    ),
+    ExpectedOfBundle(
+        way=Bundle.SIGNED,
+        kinds=ENTRIES,
+        nothing=Said.FINE,
+        older=Said.FINE,
+        newer=Said.BESIDE,
+        fingerprint=Said.FINE,
+    ),
+)
+
+
 def rows_for(kind: Kind, adversary: Adversary) -> list[Expected]:
     """The rows that speak of this kind under this adversary, in order."""
     return [row for row in TABLE if row.adversary is adversary and kind in row.kinds]
@@ -217,6 +274,13 @@ WITNESS_HEAD = """\
 |---|---|"""
 
 
+BUNDLE_HEAD = """\
+## Bundles
+
+| what they do | kinds | nothing kept | kept: a checkpoint from before | kept: one from after | kept: the fingerprint |
+|---|---|---|---|---|---|"""
+
+
 def _named(kinds: tuple[Kind, ...]) -> str:
     every = kinds[: len(ENTRIES)] == ENTRIES
     return ", ".join(["the nine", *kinds[len(ENTRIES) :]] if every else kinds)
@@ -233,4 +297,9 @@ def rendered() -> str:
         ]
         parts.append(f"## ({adversary}) {HOLDERS[adversary]}\n\n{HEAD}\n" + "\n".join(lines) + "\n")
     lines = [f"| {fate} | {said} |" for fate, said in TOLD.items()]
-    return "\n".join([*parts, f"{WITNESS_HEAD}\n" + "\n".join(lines) + "\n"])
+    parts.append(f"{WITNESS_HEAD}\n" + "\n".join(lines) + "\n")
+    lines = [
+        f"| {row.way} | {_named(row.kinds)} | {row.nothing} | {row.older} | {row.newer} | {row.fingerprint} |"
+        for row in OF_BUNDLES
+    ]
+    return "\n".join([*parts, f"{BUNDLE_HEAD}\n" + "\n".join(lines) + "\n"])
