@@ -179,6 +179,19 @@ def test_a_bad_answer_is_said_and_nothing_is_kept(office: Office, number: int) -
     assert not list(office.book.checkpoint_folder.glob("*.cosigned"))
 
 
+def test_after_a_rotation_the_witness_must_be_told_the_new_key(office: Office, tmp_path: Path) -> None:
+    office.anchor()
+    office.book.rotate(AT, "op-1", reason="rotation")
+    assert not office.anchor().alone, "the first checkpoint that holds the new key is signed by both"
+    office.grow(2)
+    assert "status 403" in office.anchor().attempts[0].problem
+    Memory(tmp_path / "witness", write=write_durably).trust(office.book.key_history().newest.key)
+    assert not office.anchor().alone
+    found = office.vouched()
+    assert verify_log(office.book, vouched=found).compared_with == f"{found.anchors[0].name} of 7 entries"
+    assert verify_log(office.book, vouched=found).status is Status.OK
+
+
 def test_a_fork_of_the_log_is_not_cosigned_and_says_so(office: Office, tmp_path: Path) -> None:
     shutil.copytree(office.state, tmp_path / "copy")
     office.grow(4)

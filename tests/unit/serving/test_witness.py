@@ -125,7 +125,11 @@ def test_a_validly_signed_fork_is_kept_with_what_it_contradicts_once(
     witness: Witness, tree: Tree, fork: Tree, folder: Path
 ) -> None:
     before = cosigned(witness, tree, 0, 8)
-    for body in (fork.body(0, 8), fork.body(8, 8), fork.body(8, 12), fork.body(8, 12)):
+    assert witness.add_checkpoint(fork.body(0, 8)).status == 409
+    assert len(list((folder / "refused").glob("*.request"))) == 1, (
+        "the same size, another root: whatever was asked from"
+    )
+    for body in (fork.body(8, 8), fork.body(8, 12), fork.body(8, 12)):
         assert witness.add_checkpoint(body).status in (409, 422)
     requests = sorted((folder / "refused").glob("*.request"))
     assert {path.read_bytes().partition(b"\n\n")[2].decode() for path in requests} == {
@@ -163,6 +167,14 @@ def test_a_rotated_key_is_a_second_key_of_the_log_and_both_lines_are_served(
     served = cp.parse_note(witness.checkpoint(LOG).body.decode())
     assert cp.verify_note(served, tree.signer.verifier) and cp.verify_note(served, new.signer.verifier)
     cosigned(witness, new, 9, 10)
+
+
+def test_of_two_keys_of_a_log_a_bad_line_of_either_spoils_the_note(witness: Witness, tree: Tree, folder: Path) -> None:
+    new = Signer("provisioner/demo", bytes([9]) * 32)
+    Memory(folder, write=write_durably).trust(new.verifier)
+    bad = cp.Signature("provisioner/demo", new.verifier.id, bytes(64)).render().encode()
+    assert witness.add_checkpoint(tree.body(0, 8) + bad).status == 403
+    assert witness.add_checkpoint(tree.body(0, 8)).status == 200
 
 
 def test_lines_of_strangers_are_ignored_and_not_kept(witness: Witness, tree: Tree) -> None:
@@ -222,6 +234,25 @@ def test_of_many_at_once_each_cosigned_tree_extends_the_one_before(witness: Witn
     for thread in threads:
         thread.join()
     assert sorted(answer.status for _, answer in answers) == [200] + [409] * 15
+
+
+def test_who_comes_while_another_is_decided_waits_for_it(
+    witness: Witness, tree: Tree, fork: Tree, folder: Path
+) -> None:
+    cosigned(witness, tree, 0, 5)
+    late: list[int] = []
+    rival = Thread(target=lambda: late.append(witness.add_checkpoint(fork.body(5, 12)).status))
+
+    def write(path: Path, text: str, /, *, mode: int) -> None:
+        """Between the check and the write: the other history comes in."""
+        rival.start()
+        rival.join(timeout=0.3)
+        write_durably(path, text, mode=mode)
+
+    first = Witness(Memory(folder, write=write), now=Ticking())
+    assert first.add_checkpoint(tree.body(5, 8)).status == 200
+    rival.join(timeout=10)
+    assert late == [409]
 
 
 MOVES = st.lists(
