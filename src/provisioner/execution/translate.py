@@ -89,13 +89,14 @@ def translate(record: Mapping[str, object], secrets: Iterable[str] = ()) -> Even
         kind = EventKind.CHANGED
     if kind is EventKind.FAILED and data.get("ignore_errors"):
         kind = EventKind.IGNORED
+    secrets = tuple(secrets)
     telling = kind in (EventKind.FAILED, EventKind.IGNORED, EventKind.UNREACHABLE, EventKind.WARNING)
     duration = data.get("duration")
     return Event(
         kind=kind,
         host=clean(_text(data.get("host"))),
-        role=clean(_text(data.get("role"))),
-        task=clean(_text(data.get("task")) or _text(data.get("play"))),
+        role=clean(_text(data.get("role")), secrets),
+        task=clean(_text(data.get("task")) or _text(data.get("play")), secrets),
         seconds=float(duration) if isinstance(duration, (int, float)) and 0 <= duration < LONGEST_RUN else 0.0,
         message=clean(_message(record, result), secrets) if telling else "",
     )

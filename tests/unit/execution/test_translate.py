@@ -63,6 +63,11 @@ def test_only_bad_news_has_a_message() -> None:
     assert failed is not None and failed.message == CANARY, "the control"
 
 
+def test_a_task_is_named_without_the_secret_in_its_name() -> None:
+    found = translate(record("playbook_on_task_start", task=f"Join with {CANARY}", role="r", host="h"), (CANARY,))
+    assert found is not None and found.task == f"Join with {REDACTED}"
+
+
 def test_a_structure_is_no_message() -> None:
     items = [{"item": {"name": "ada", "password": CANARY}, "msg": {"cmd": CANARY}, "failed": True}]
     failed = translate(record("runner_on_failed", res={"results": items, "msg": {"stdout": CANARY}}))
