@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
+import threading
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +18,7 @@ from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 BUSY_SECONDS = 30
 """How long a writer queues behind another before it gives up."""
@@ -74,7 +77,7 @@ def open_engine(url: sa.URL, *, read_only: bool) -> sa.Engine:
         return sqlite3.connect(file, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     pragmas = READING if read_only else WRITING
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), creator=connect, poolclass=sa.QueuePool)
 
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         set_pragmas(connection, pragmas)
@@ -93,6 +96,41 @@ def _settle(connection: sqlite3.Connection, path: Path) -> None:
     """
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     place.keep_names(path.parent)
+
+
+@contextmanager
+def queue(engine: sa.Engine) -> Iterator[None]:
+    """Stand in the line of writers; raises LedgerError for one who stood there for BUSY_SECONDS.
+
+    SQLite's own waiting is a nap and another look: whoever writes without a pause starves those who nap. The line is
+    the kernel's, for the folder of the file: a lock on the file itself would take SQLite's from it when it is closed.
+    """
+    descriptor = os.open(Path(str(engine.url.database)).parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if not _stood_in_line(descriptor):
+            raise LedgerError("the ledger's database is locked", hint="another command is writing; try again")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _stood_in_line(descriptor: int) -> bool:
+    """Whether the lock was had in time; what is had later goes with the last of the two descriptors."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waiting = threading.Thread(target=_stand, args=(os.dup(descriptor),), daemon=True)
+        waiting.start()
+        waiting.join(BUSY_SECONDS)
+        return not waiting.is_alive()
+    return True
+
+
+def _stand(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    finally:
+        os.close(descriptor)
 
 
 def begin(connection: sa.Connection, *, writes: bool) -> None:
