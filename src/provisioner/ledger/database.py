@@ -18,6 +18,7 @@ from provisioner.ledger import postgresql, sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 REVISION = "0001"
 """The newest revision in `migrations/versions`: a test holds it there."""
@@ -34,6 +35,9 @@ class Backend(Protocol):
 
     def open_engine(self, url: sa.URL, *, read_only: bool) -> sa.Engine:
         """Return an engine that is durable, or raise."""
+
+    def queue(self, engine: sa.Engine) -> AbstractContextManager[None]:
+        """Wait for one's turn to write, as long as the block lasts."""
 
     def begin(self, connection: sa.Connection, *, writes: bool) -> None:
         """Begin a transaction, with the one write lock if it `writes`."""
@@ -106,7 +110,11 @@ def wipe(engine: sa.Engine) -> None:
 @contextmanager
 def write(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Hold the one write lock of the database for a transaction, durable when the block is left."""
-    with engine.connect().execution_options(provisioner_writes=True) as connection, connection.begin():
+    with (
+        BACKENDS[engine.dialect.name].queue(engine),
+        engine.connect().execution_options(provisioner_writes=True) as connection,
+        connection.begin(),
+    ):
         yield connection
 
 

@@ -53,15 +53,6 @@ def status(desk: Desk) -> str:
         return verify_log(book).status
 
 
-def test_eight_writers_at_once_lose_nothing(desk: Desk) -> None:
-    writers = [writer(desk, str(who), count=12, sign=4) for who in range(8)]
-    acknowledged = [line for one in writers for line in one.communicate(timeout=120)[0].splitlines()]
-    assert [one.returncode for one in writers] == [0] * 8
-    assert sorted(recorded(desk)[1:]) == sorted(acknowledged)
-    assert len(acknowledged) == 96
-    assert status(desk) == "OK"
-
-
 @pytest.mark.parametrize("acknowledged", [1, 4, 9])
 def test_a_killed_writer_loses_nothing_it_acknowledged(desk: Desk, acknowledged: int) -> None:
     with writer(desk, "victim", count=100_000, sign=3) as victim:

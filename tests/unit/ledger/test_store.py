@@ -219,6 +219,16 @@ def test_a_writer_that_waits_too_long_says_so_and_may_try_again(
         assert tables.size() == 0
 
 
+def test_a_writer_who_gave_up_waiting_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = opened(tmp_path), opened(tmp_path)
+    with one.writing():
+        monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+        with pytest.raises(LedgerError, match="locked"), other.writing():
+            pass
+    with other.writing() as tables:
+        assert tables.size() == 0
+
+
 def test_a_failed_write_is_never_tried_again(desk: Desk) -> None:
     with closing(opened_at(desk)) as ledger:
         with pytest.raises(LedgerError, match=r"UNIQUE|unique"), ledger.writing() as tables:
