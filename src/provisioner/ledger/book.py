@@ -83,7 +83,6 @@ class Book:
         with self._store.writing() as tables:
             self._refuse_empty(tables, "its first entry makes its key")
             frontier, old = self._trusted(tables)
-            self._head = None
             new = Signer.generate(self.origin)
             keys.stage(self.key_folder, new)
             body = history.rotation_body(frontier.size, old, new.verifier, reason=reason)

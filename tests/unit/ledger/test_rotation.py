@@ -9,8 +9,9 @@ import pytest
 
 from provisioner.errors import LedgerError
 from provisioner.ledger import keys, published
-from provisioner.ledger.checkpoint import Signer, verify_checkpoint
+from provisioner.ledger.checkpoint import Signer, VerifierKey, parse_note, verify_checkpoint, verify_note
 from provisioner.ledger.entry import Draft, make_entry
+from provisioner.ledger.folders import sync_folder
 from provisioner.ledger.history import COMPROMISE, ROTATION, rotation_body
 from provisioner.ledger.store import Store, Transaction
 
@@ -67,6 +68,17 @@ def test_a_new_key_is_in_force_and_the_old_private_half_is_gone(desk: Desk) -> N
     seed = old.render().encode()
     assert not any(seed in path.read_bytes() for path in desk.state.rglob("*") if path.is_file())
     assert goes_on(desk) == [0, 2]
+
+
+def test_the_entry_is_vouched_for_by_both_keys_until_the_checkpoint_is_out(desk: Desk) -> None:
+    desk.write("one")
+    old = keys.load_signer(folder(desk), "provisioner/demo").verifier
+    rotate(desk)
+    new = keys.load_signer(folder(desk), "provisioner/demo").verifier
+    with desk.attack() as database:
+        (note,) = database.execute("SELECT note FROM pending").fetchone() or ("",)
+    for key in (old, new):
+        assert verify_note(parse_note(note), VerifierKey("provisioner/demo/pending", key.public))
 
 
 def test_the_next_checkpoint_is_the_new_keys_alone(desk: Desk) -> None:
@@ -135,7 +147,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, at: int) -> list[str]:
     write = killing("write", keys.write_durably)
     for module in (keys, published):
         monkeypatch.setattr(module, "write_durably", write)
-    monkeypatch.setattr(keys, "sync_folder", killing("sync", keys.sync_folder))
+    monkeypatch.setattr(keys, "sync_folder", killing("sync", sync_folder))
     monkeypatch.setattr(Transaction, "add", killing("add", Transaction.add))
     monkeypatch.setattr(Store, "writing", committed(lambda: tick("after commit")))
     return ticks
