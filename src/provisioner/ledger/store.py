@@ -31,6 +31,13 @@ DETAILS = sa.table(
     "details", sa.column("log"), sa.column("reference"), sa.column("field"), sa.column("salt"), sa.column("value")
 )
 
+_OURS = sa.bindparam("log")
+SIZE = sa.select(sa.func.max(ENTRIES.c.index)).where(ENTRIES.c.log == _OURS)
+NOTE = sa.select(PENDING.c.note).where(PENDING.c.log == _OURS)
+ADD_ENTRIES, ADD_NODES, ADD_NOTE = ENTRIES.insert(), NODES.insert(), PENDING.insert()
+FORGET_NOTE = PENDING.delete().where(PENDING.c.log == _OURS)
+"""What each append asks for, put together once."""
+
 
 class Detail(NamedTuple):
     """A row of `details`: what `reference` stands for; `field` says which kind of value it is."""
@@ -50,7 +57,7 @@ class Transaction:
 
     def size(self) -> int:
         """Return one more than the highest index, without counting."""
-        highest = self._connection.scalar(sa.select(sa.func.max(ENTRIES.c.index)).where(ENTRIES.c.log == self._log))
+        highest = self._connection.scalar(SIZE, {"log": self._log})
         if highest is not None and not isinstance(highest, int):
             raise LedgerError(f"the index {highest!r} in table entries is not a number")
         return 0 if highest is None else highest + 1
@@ -89,7 +96,7 @@ class Transaction:
 
     def pending(self) -> str | None:
         """Return the note that covers what was appended last."""
-        note = self._connection.scalar(sa.select(PENDING.c.note).where(PENDING.c.log == self._log))
+        note = self._connection.scalar(NOTE, {"log": self._log})
         return None if note is None else str(note)
 
     def detail(self, reference: str) -> Detail | None:
@@ -107,14 +114,14 @@ class Transaction:
     def add(self, leaves: Sequence[tuple[int, bytes]], nodes: Sequence[Node], *, note: str) -> None:
         """Append entries, the nodes that they completed, and the note that covers the whole."""
         rows = [{"log": self._log, "index": index, "leaf": leaf} for index, leaf in leaves]
-        self._connection.execute(ENTRIES.insert(), rows)
+        self._connection.execute(ADD_ENTRIES, rows)
         self.add_nodes(nodes)
-        self._connection.execute(PENDING.delete().where(PENDING.c.log == self._log))
-        self._connection.execute(PENDING.insert(), [{"log": self._log, "note": note}])
+        self._connection.execute(FORGET_NOTE, {"log": self._log})
+        self._connection.execute(ADD_NOTE, [{"log": self._log, "note": note}])
 
     def add_nodes(self, nodes: Sequence[Node]) -> None:
         """Keep nodes that are not there yet."""
-        self._connection.execute(NODES.insert(), [{"log": self._log, **node._asdict()} for node in nodes])
+        self._connection.execute(ADD_NODES, [{"log": self._log, **node._asdict()} for node in nodes])
 
     def forget_nodes(self) -> None:
         """Drop the cache, to fill it anew from the leaves."""
