@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from provisioner.errors import LedgerError
 from provisioner.ledger import canonical
 from provisioner.ledger.entry import KEY
-from provisioner.ledger.names import client_of, origin_of
+from provisioner.ledger.names import is_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,11 +89,14 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a bundle says it holds; `indices` are first and last of each run of entries, `size` the tree's."""
+    """What a bundle says it holds; `indices` are first and last of each run of entries, `size` the tree's.
+
+    Of a parsed one nothing is believed: `indices` may be anything until they are compared with what is there.
+    """
 
     origin: str
     scope: Scope
-    indices: tuple[tuple[int, int], ...]
+    indices: tuple[tuple[int, ...], ...]
     size: int
 
     def render(self) -> bytes:
@@ -110,14 +113,12 @@ def parse_manifest(data: bytes) -> Manifest:
     if not isinstance(document, dict) or types(document) != form or document["v"] != VERSION:
         raise LedgerError("not a manifest of format version 1")
     origin, size, scope = document["origin"], document["size"], _parse_scope(document["scope"])
-    if not origin.startswith("provisioner/") or origin_of(client_of(origin)) != origin:
+    if not is_origin(origin):
         raise LedgerError("not the origin of a log")
     if not 0 <= scope.first <= scope.last < size:
         raise LedgerError("the period is not within the log")
-    runs = [tuple(run) if isinstance(run, list) else () for run in document["indices"]]
-    if any([type(end) for end in run] != [int, int] for run in runs):
-        raise LedgerError("the indices are not runs of entries")
-    return Manifest(origin=origin, scope=scope, indices=tuple((run[0], run[1]) for run in runs), size=size)
+    indices = tuple(tuple(run) if isinstance(run, list) else () for run in document["indices"])
+    return Manifest(origin=origin, scope=scope, indices=indices, size=size)
 
 
 def _parse_scope(scope: dict[str, object]) -> Scope:

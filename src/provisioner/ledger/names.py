@@ -35,6 +35,11 @@ def origin_of(client: str) -> str:
     return f"{_PREFIX}{client}"
 
 
+def is_origin(text: str) -> bool:
+    """Whether a text is what `origin_of` returns for some client."""
+    return text.startswith(_PREFIX) and bool(_CLIENT.fullmatch(text.removeprefix(_PREFIX)))
+
+
 def client_of(origin: str) -> str:
     """Return the client whose log has this origin: the inverse of `origin_of`."""
     return origin.removeprefix(_PREFIX)

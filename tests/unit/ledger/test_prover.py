@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provisioner.errors import LedgerError
+from provisioner.ledger import merkle
+from provisioner.ledger.checkpoint import Checkpoint
+from provisioner.ledger.prover import Prover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIZE = 100
+HASHES = [merkle.leaf_hash(bytes([number])) for number in range(SIZE)]
+
+
+class Nodes:
+    """A cache that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        _, made = merkle.extend(merkle.Frontier(), HASHES)
+        self.known = {(node.level, node.position): node.hash for node in made}
+        self.questions = 0
+
+    def nodes(self, names: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        self.questions += 1
+        return {name: self.known[name] for name in names if name in self.known}
+
+
+def head(size: int) -> Checkpoint:
+    return Checkpoint("provisioner/demo", size, merkle.extend(merkle.Frontier(), HASHES[:size])[0].root, "")
+
+
+@pytest.fixture
+def nodes() -> Nodes:
+    return Nodes()
+
+
+@pytest.mark.parametrize("size", [1, 2, 64, 99, SIZE])
+def test_every_entry_and_every_older_head_is_proved(nodes: Nodes, size: int) -> None:
+    prover, new = Prover(nodes, head(size)), head(size)
+    for index in range(size):
+        path = prover.inclusion(index, HASHES[index])
+        assert merkle.includes(HASHES[index], index, size, proof=path, root=new.root)
+    for old in range(1, size + 1):
+        assert merkle.extends((old, head(old).root), (size, new.root), proof=prover.consistency(head(old)))
+
+
+def test_a_batch_is_prepared_in_one_question(nodes: Nodes) -> None:
+    prover = Prover(nodes, head(SIZE))
+    prover.prepare(range(SIZE))
+    assert nodes.questions == 1
+    for index in range(SIZE):
+        prover.inclusion(index, HASHES[index])
+    assert nodes.questions == 1
+
+
+def test_another_entry_or_another_head_is_not_proved(nodes: Nodes) -> None:
+    prover = Prover(nodes, head(SIZE))
+    with pytest.raises(LedgerError, match="entry 7 cannot be proved") as caught:
+        prover.inclusion(7, HASHES[8])
+    assert "audit.verify" in caught.value.hint
+    for old in (Checkpoint("provisioner/demo", 7, bytes(32), ""), Checkpoint("", 0, merkle.EMPTY_ROOT, "")):
+        with pytest.raises(LedgerError, match="cannot be proved to lead"):
+            prover.consistency(old)
+    with pytest.raises(LedgerError, match="cannot be proved to lead"):
+        Prover(nodes, head(50)).consistency(head(51))
+
+
+@pytest.mark.parametrize("damage", ["wrong", "missing"])
+def test_a_cache_that_does_not_give_the_root_proves_nothing(nodes: Nodes, damage: str) -> None:
+    if damage == "wrong":
+        nodes.known[3, 1] = bytes(32)
+    else:
+        del nodes.known[3, 1]
+    prover = Prover(nodes, head(SIZE))
+    with pytest.raises(LedgerError, match="cannot be proved"):
+        prover.inclusion(0, HASHES[0])
+    with pytest.raises(LedgerError, match="cannot be proved"):
+        prover.consistency(head(8))
