@@ -12,6 +12,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ NOTE_LIMIT = 1_000_000
 
 _SIGNATURE_LINE = re.compile(r"— ([^\s+]+) (\S+)\n")
 _KEY_NAME = re.compile(r"[^\s+]+")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -88,7 +90,7 @@ class Signer:
 
     def sign(self, text: str) -> str:
         """Given note text that ends in a newline, return the signed note."""
-        value = Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
+        value = _private(self.seed).sign(text.encode())
         return f"{text}\n{Signature(self.name, self.verifier.id, value).render()}"
 
 
@@ -253,7 +255,7 @@ def cosign(checkpoint: Checkpoint, *, cosigner: Cosigner, at: datetime) -> Signa
     """
     seconds = int(at.timestamp())
     message = _cosigned(parse_note(checkpoint.note).text, seconds)
-    value = Ed25519PrivateKey.from_private_bytes(cosigner.seed).sign(message)
+    value = _private(cosigner.seed).sign(message)
     return Signature(cosigner.name, cosigner.key.id, seconds.to_bytes(8) + value)
 
 
@@ -282,15 +284,20 @@ def verify_cosignature(note: Note, key: WitnessKey) -> datetime | None:
 
 
 def _plain(text: str) -> bool:
-    return len(text) <= NOTE_LIMIT and not any(character < " " and character != "\n" for character in text)
+    return len(text) <= NOTE_LIMIT and not _CONTROL.search(text)
 
 
 def _cosigned(text: str, seconds: int) -> bytes:
     return f"cosignature/v1\ntime {seconds}\n{text}".encode()
 
 
+@lru_cache(maxsize=4)
+def _private(seed: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
 def _public(seed: bytes) -> bytes:
-    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    return _private(seed).public_key().public_bytes_raw()
 
 
 def _key_id(name: str, material: bytes) -> bytes:
