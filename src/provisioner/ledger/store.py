@@ -31,7 +31,7 @@ DETAILS = sa.table(
     "details", sa.column("log"), sa.column("reference"), sa.column("field"), sa.column("salt"), sa.column("value")
 )
 
-_OURS = sa.bindparam("log")
+_OURS: sa.BindParameter[str] = sa.bindparam("log")
 SIZE = sa.select(sa.func.max(ENTRIES.c.index)).where(ENTRIES.c.log == _OURS)
 NOTE = sa.select(PENDING.c.note).where(PENDING.c.log == _OURS)
 ADD_ENTRIES, ADD_NODES, ADD_NOTE = ENTRIES.insert(), NODES.insert(), PENDING.insert()
