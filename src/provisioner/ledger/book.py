@@ -290,4 +290,5 @@ class Book:
     def _text(self, reference: str, fields: set[str] | None) -> str | None:
         with self._store.reading() as tables:
             detail = tables.detail(reference)
-        return detail.value.decode() if detail and (fields is None or detail.field in fields) else None
+        shown = detail and (fields is None or detail.field in fields)
+        return detail.value.decode(errors="replace") if detail and shown else None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from provisioner.ledger.book import Book
     from provisioner.ledger.bundle_choice import Chosen, Wanted
     from provisioner.ledger.checkpoint import Checkpoint
+    from provisioner.ledger.store import Detail
 
 BATCH = 256
 
@@ -78,6 +79,17 @@ def _contract(book: Book, digest: str) -> bytes | None:
     if text is not None and names.contract_digest(text) != digest:
         raise LedgerError(f"the contract kept under {digest} is not what it was", hint=HINT)
     return text
+
+
+def _value(row: Detail) -> bytes:
+    """Return the line of a personal value; raises LedgerError if it is not what its reference says."""
+    try:
+        text = row.value.decode()
+    except UnicodeDecodeError as error:
+        raise LedgerError(f"the {row.field} kept under {row.reference} is no text", hint=HINT) from error
+    if row.field != names.OPERATOR and names.personal_reference(row.salt, row.value) != row.reference:
+        raise LedgerError(f"the {row.field} kept under {row.reference} is not what it was", hint=HINT)
+    return canonical.render({"field": row.field, "reference": row.reference, "salt": row.salt.hex(), "value": text})
 
 
 class _Writer:
@@ -134,8 +146,7 @@ class _Writer:
     def _details(self, references: Collection[str]) -> Iterator[bytes]:
         for row in self._book.details():
             if row.reference in references and row.field not in (names.CONTRACT, names.CONTRACT_REDACTED):
-                line = {"field": row.field, "reference": row.reference, "salt": row.salt.hex()}
-                yield canonical.render({**line, "value": row.value.decode()})
+                yield _value(row)
 
     def _leaves(self, manifest: Manifest) -> Iterator[tuple[int, bytes]]:
         for first, last in manifest.indices:

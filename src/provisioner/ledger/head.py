@@ -98,7 +98,8 @@ def _published_frontier(tables: Transaction, latest: Checkpoint, *, keys: Sequen
 def _cached_frontier(tables: Transaction, size: int) -> Frontier:
     names = merkle.frontier_nodes(size)
     cached = tables.nodes(names)
-    return Frontier(size, tuple(cached.get(name, b"") for name in names))
+    hashes = (cached.get(name) for name in names)
+    return Frontier(size, tuple(digest if isinstance(digest, bytes) else b"" for digest in hashes))
 
 
 def _rebuilt_frontier(tables: Transaction, size: int) -> Frontier:

@@ -140,7 +140,8 @@ def begin(connection: sa.Connection, *, writes: bool) -> None:
 
 def schema_changes(connection: sa.Connection) -> list[str]:
     """Return the names of the tables, indexes and triggers that are not as the migrations made them."""
-    query = sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
+    ours = "sql IS NOT NULL AND NOT (type = 'table' AND name = 'alembic_version')"
+    query = sa.text(f"SELECT name, sql FROM sqlite_master WHERE {ours}")
     found = {str(name): sha256(str(sql).encode()).hexdigest()[:16] for name, sql in connection.execute(query)}
     return sorted(name for name in found.keys() | SCHEMA.keys() if found.get(name) != SCHEMA.get(name))
 

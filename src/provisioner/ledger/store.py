@@ -91,7 +91,9 @@ class Transaction:
     def leaf_hashes(self, start: int, stop: int) -> list[object]:
         """Return the cached leaf hashes of [start, stop), as stored."""
         query = sa.select(NODES.c.hash).where(NODES.c.log == self._log, NODES.c.level == 0)
-        query = query.where(NODES.c.position >= min(start, LAST), NODES.c.position < min(stop, LAST)).order_by(NODES.c.position)
+        query = query.where(NODES.c.position >= min(start, LAST), NODES.c.position < min(stop, LAST)).order_by(
+            NODES.c.position
+        )
         return list(self._connection.scalars(query))
 
     def pending(self) -> str | None:
@@ -104,11 +106,13 @@ class Transaction:
         return next(self.details(DETAILS.c.reference == reference), None)
 
     def details(self, *conditions: sa.ColumnElement[bool]) -> Iterator[Detail]:
-        """Yield the rows of `details` that meet the conditions."""
+        """Yield the rows of `details` that meet the conditions; raises LedgerError at one that is none of ours."""
         columns = (DETAILS.c.reference, DETAILS.c.field, DETAILS.c.salt, DETAILS.c.value)
         query = sa.select(*columns).where(DETAILS.c.log == self._log, *conditions).order_by(DETAILS.c.reference)
         with self._connection.execute(query) as rows:
             for row in rows:
+                if [type(value) for value in row] != [str, str, bytes, bytes]:
+                    raise LedgerError(f"a row of the table details is none of ours: {row[0]!r}")
                 yield Detail(*row)
 
     def add(self, leaves: Sequence[tuple[int, bytes]], nodes: Sequence[Node], *, note: str) -> None:

@@ -33,7 +33,7 @@ def test_the_tree_and_the_signatures_of_version_1_are_byte_for_byte() -> None:
     assert (signer.verifier.render(), signer.verifier.fingerprint) == (public, fingerprint)
     signed = checkpoint.sign_checkpoint(frontier.size, frontier.root, signer=signer)
     assert signed.note == (VECTORS / "v1.checkpoint").read_text()
-    assert head.pending_note(frontier, signer=signer) == (VECTORS / "v1.pending").read_text()
+    assert head.pending_note(frontier, signers=[signer]) == (VECTORS / "v1.pending").read_text()
 
 
 @given(
