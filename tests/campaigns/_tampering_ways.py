@@ -166,7 +166,8 @@ def _place(log: Log, row: Expected, kind: Kind, *, random: Random) -> int:
         first = log.covered + (kind is Kind.TRUNCATE)
         return random.randint(first, log.size - (0 if kind in ADDS else 2 if kind is Kind.SWAP else 1))
     first = max(FIRST_PLACE.get(kind, 0), 0 if row.adversary is Adversary.DATABASE else log.keys[-1] + 1)
-    places = range(first, log.covered - (kind is Kind.SWAP))
+    ends = kind is Kind.SWAP or (kind is Kind.DELETE and row.adversary is not Adversary.DATABASE)
+    places = range(first, log.covered - ends)  # without its last entry, a log may just end at a checkpoint: truncated
     return random.choice([place for place in places if kind is not Kind.UNICODE or place not in log.keys])
 
 
