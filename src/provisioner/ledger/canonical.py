@@ -51,13 +51,7 @@ def parse(line: bytes) -> object:
     Instants stay text: only the reader of a field knows that it is one.
     """
     try:
-        value = json.loads(
-            line.decode(),
-            object_pairs_hook=_object,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-            parse_int=_integer,
-        )
+        value = _decode(line.decode())
         same = _encode(value).encode() == line
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"not canonical JSON: {error}") from error
@@ -135,3 +129,8 @@ def _integer(text: str) -> int:
 
 def _no_float(text: str) -> NoReturn:
     raise ValueError(f"{text} is not an integer")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_no_float, parse_constant=_no_float, parse_int=_integer
+).decode
