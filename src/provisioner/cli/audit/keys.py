@@ -83,6 +83,8 @@ def _tell(found: SigningKeys, changed: int | None) -> None:
     columns = ("entry", "id", "since", "until", "state", "fingerprint")
     rows = [["" if row[name] is None else str(row[name]) for name in columns] for row in _rows(found)]
     table("", columns, rows)
+    newest = found.history.newest.key
+    print(f"verifier key: {newest.render()}")
     print(f"private key: {found.private.state} ({found.path})")
     if found.unfinished:
         print("the last change of key is not finished: the next command that writes does that")
@@ -90,7 +92,6 @@ def _tell(found: SigningKeys, changed: int | None) -> None:
         print(file.problem)
         say(f"next: {file.hint}")
     if changed is not None:
-        newest = found.history.newest.key
         print(f"entry {changed} puts the key {newest.id.hex()} in force; the private half of the one before is gone")
-        print(f"tell whoever keeps the fingerprint: {newest.fingerprint}")
-        print(f"tell each witness: {newest.render()}")
+        print(f"tell the client the new fingerprint: {newest.fingerprint}")
+        print("give each witness the new verifier key")
