@@ -418,7 +418,7 @@ PLANTED = {
     ),
     "a bad signature beside a good one": ("all(signed(key", "any(signed(key", test_notes),
     "a proof may be another entry's": ("if place != index", "if False", None),
-    "a line may lack": ('entry["index"] != index or', "", None),
+    "entries of others may be shown": ("or self.foreign(entry):", ":", None),
     "the newest checkpoint is believed unsigned": ("if why and (bad is None or bad.tree)", "if False", None),
     "an older tree is believed": ("if why or not reached", "if why", None),
 }

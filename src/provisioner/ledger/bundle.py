@@ -124,7 +124,7 @@ def parse_manifest(data: bytes) -> Manifest:
 def _parse_scope(scope: dict[str, object]) -> Scope:
     named, first, last = scope.get("intervention"), scope.get("first"), scope.get("last")
     since, until = scope.get("since"), scope.get("until")
-    if set(scope) == {"intervention"} and isinstance(named, str):
+    if set(scope) == {"intervention"} and isinstance(named, str) and named:
         return Scope(intervention=named)
     if types(scope) != {"first": int, "last": int, "since": str, "until": str}:
         raise LedgerError("not a scope of format version 1")

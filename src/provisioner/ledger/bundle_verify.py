@@ -111,9 +111,10 @@ class _Verifier:
         """Return what is wrong with the first entry that is bad or missing, None if none is."""
         bad = None
         try:
-            self._read_entries()
+            for each in self._disproved():
+                bad = bad or each
         except _Bad as error:
-            bad = error
+            bad = _Bad(str(bad), bad.index) if bad else error
         there = set(self._indices)
         due = (0, *self._manifest.scope.due(self._manifest.size))
         missing = next((index for index in due if index not in there), None)
@@ -121,14 +122,18 @@ class _Verifier:
             return _Bad(f"entry {missing} is missing", missing)
         return bad
 
-    def _read_entries(self) -> None:
+    def _disproved(self) -> Iterator[_Bad]:
+        """Read every line, and yield what the tree says against it; raises _Bad at a line that stands for no entry.
+
+        All are read even so: the keys that may have signed the tree are among them.
+        """
+        lines, before = self._parts.lines(bundle.ENTRIES), -1
         try:
-            lines = self._parts.lines(bundle.ENTRIES)
-            before = -1
             for index in self._indices:
                 line = next(lines, b"")
                 self._read_entry(index, line, before=before)
-                self._prove(index, line)
+                if not self._proves(index, line):
+                    yield _Bad(f"entry {index} is not in the tree of the checkpoint", index, disproved=True)
                 self._cited |= bundle.cited(line)
                 before = index
             if next(lines, None) is not None:
@@ -156,8 +161,8 @@ class _Verifier:
             except LedgerError as error:
                 raise _Bad(str(error), index) from error
 
-    def _prove(self, index: int, line: bytes) -> None:
-        """Hold an entry against the checkpoint by its proof."""
+    def _proves(self, index: int, line: bytes) -> bool:
+        """Whether an entry is in the tree of the checkpoint, by its proof."""
         try:
             proof = parse_proof(self._parts.read(bundle.proof_name(index)).decode())
         except (LedgerError, UnicodeDecodeError) as error:
@@ -166,8 +171,7 @@ class _Verifier:
             raise _Bad(f"entry {index}: its proof is that of entry {proof.index}", index)
         size, root = self._newest.size, self._newest.root
         within = merkle.includes(merkle.leaf_hash(line), index, size, proof=proof.path, root=root)
-        if proof.note != self._proven.note or not within:
-            raise _Bad(f"entry {index} is not in the tree of the checkpoint", index, disproved=True)
+        return within and proof.note == self._proven.note
 
     def _check_manifest(self, keys: KeyHistory) -> None:
         if bundle.runs(self._indices) != self._manifest.indices:

@@ -299,8 +299,7 @@ class Bundle:
         self.newest = self.proven = self.checkpoint("checkpoints/newest.checkpoint")
         if (folder / COSIGNED).exists():
             self.proven = self.checkpoint(COSIGNED)
-        named = (self.newest.origin, self.newest.size) == (self.origin, self.size)
-        if not named or self.proven.text != self.newest.text:
+        if (self.newest.origin, self.newest.size, self.proven.text) != (self.origin, self.size, self.newest.text):
             raise Bad("the checkpoint is not the one that manifest.json names")
         self.indices = sorted(int(path.stem) for path in folder.glob("proofs/*") if PROOF.fullmatch(path.name))
 
@@ -330,8 +329,8 @@ class Bundle:
         scope, form = self.scope, {name: type(item) for name, item in self.scope.items()}
         if version != 1 or form not in (PERIOD, INTERVENTION) or not re.fullmatch(f"provisioner/{CLIENT}", self.origin):
             raise ValueError("not a manifest of format version 1")
-        if not 0 <= scope.get("first", 0) <= scope.get("last", 0) < self.size:
-            raise ValueError("the period is not within the log")
+        if not 0 <= scope.get("first", 0) <= scope.get("last", 0) < self.size or scope.get("intervention") == "":
+            raise ValueError("the scope names nothing in the log")
         list(map(moment, filter(None, (scope.get("since"), scope.get("until")))))
 
     def foreign(self, entry: dict[str, Any]) -> str:
@@ -346,8 +345,8 @@ class Bundle:
             return "of the period, which is said not to reach here" if inside else ""
         return "" if first <= entry["index"] <= last or entry["kind"] == "key" else "not of this period"
 
-    def check_entry(self, index: int, line: bytes, before: int) -> None:
-        """Hold a line of entries.jsonl, the one after entry `before`, against place, scope, key before and tree."""
+    def check_entry(self, index: int, line: bytes, before: int) -> Bad | None:
+        """Hold a line, the one after entry `before`, against place, scope and key before; return what the tree says."""
         with blaming(f"entry {index}", index):
             entry = entry_of(line)
             if before < entry["index"] < index:
@@ -359,21 +358,22 @@ class Bundle:
             place, path, form = proof_of(self.read(f"proofs/{index:010d}.tlog-proof").decode())
             if place != index:
                 raise ValueError(f"the proof is that of entry {place}")
-        if form != self.proven.form or included(sha256(b"\x00", line), index, self.size, path) != self.newest.root:
-            raise Bad(f"entry {index} is not in the tree of the checkpoint", index, tree=True)
         self.cited.update(text.decode() for text in CITED.findall(line))
+        if form == self.proven.form and included(sha256(b"\x00", line), index, self.size, path) == self.newest.root:
+            return None
+        return Bad(f"entry {index} is not in the tree of the checkpoint", index, tree=True)
 
     def check_entries(self) -> Bad | None:
         """Return what is wrong with the first entry that is bad or missing, None if none is."""
         bad, before, lines = None, -1, self.lines("entries.jsonl")
         try:
             for index in self.indices:
-                self.check_entry(index, next(lines, b""), before)
-                before = index
+                found = self.check_entry(index, next(lines, b""), before)
+                bad, before = bad or found, index
             if next(lines, None) is not None:
                 raise Bad(f"entries.jsonl goes on after entry {before}")
         except Bad as error:
-            bad = error
+            bad = Bad(bad, bad.index) if bad else error
         due = range(max(self.scope.get("first", 0) - 1, 0), min(self.scope.get("last", -1) + 2, self.size))
         missing = min({0, *due}.difference(self.indices), default=None)
         if missing is not None and (bad is None or bad.index is None or missing < bad.index):
