@@ -40,11 +40,15 @@ class Open:
 
 @dataclass
 class Recorder:
-    """What happened below the folder `root`, over the lives of one writer after the other."""
+    """What happened below the folder `root`, over the lives of one writer after the other.
+
+    `seen` says as what each file and folder, by number, came into being.
+    """
 
     server: Server
     root: Path
     events: list[Event] = field(default_factory=list)
+    seen: dict[int, str] = field(default_factory=dict)
     _nodes: dict[str, int] = field(default_factory=dict)
     _open: dict[int, Open] = field(default_factory=dict)
     _count: int = 0
@@ -107,6 +111,7 @@ class Recorder:
         folder, _, last = path.rpartition("/")
         self._count += 1
         self._nodes[path] = self._count
+        self.seen[self._count] = path
         self.events.append(Made(self._nodes[folder], last, self._count, directory))
 
     def _file(self, name: str, arguments: str, result: int) -> None:

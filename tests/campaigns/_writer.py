@@ -20,15 +20,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from tests.campaigns._mission import intervene
+
 from provisioner.errors import LedgerError
 from provisioner.ledger import sqlite
 from provisioner.ledger.book import Book, open_book
 from provisioner.ledger.entry import Draft
+from provisioner.ledger.history import ROTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CLIENT = "demo"
+OPERATOR = "op-0011223344556677"
 UNHEARD = 99
 AT = datetime(2026, 11, 23, 14, tzinfo=UTC)
 
@@ -39,14 +43,16 @@ Say = Callable[[str], object]
 class Job:
     """What a writer does: `commands`, each of which opens the book, appends groups of so many drafts, signs, closes.
 
-    `name` begins the texts of its entries: no two jobs on one state folder share one. `padding` is how many characters
-    each text has besides. `sabotage` names what is broken in the writer, for a negative control.
+    A group of none changes the log's key. `name` begins the texts of its entries: no two jobs on one state folder share
+    one. `padding` is how many characters each text has besides. A `mission` performs an intervention called `name`
+    instead. `sabotage` names what is broken in the writer, for a negative control; one on `hold` waits to be continued.
     """
 
     state: str
     name: str = "w"
     commands: tuple[tuple[int, ...], ...] = ((1, 3), (2,))
     padding: int = 0
+    mission: bool = False
     sabotage: str = ""
     hold: bool = False
 
@@ -74,10 +80,16 @@ def texts(job: Job, command: int, group: int) -> list[str]:
 
 def work(job: Job, say: Say) -> None:
     """Do the job. The first entry of each group has a personal value beside it, kept before the append."""
+    if job.mission:
+        intervene(Path(job.state), job.name, say=say)
+        return
     for command, groups in enumerate(job.commands):
         with opened(Path(job.state)) as book:
-            for group in range(len(groups)):
-                append(book, texts(job, command, group), say=say, padding="x" * job.padding)
+            for group, count in enumerate(groups):
+                if count:
+                    append(book, texts(job, command, group), say=say, padding="x" * job.padding)
+                else:
+                    say(f"rotated {book.rotate(AT, OPERATOR, reason=ROTATION).index}")
             book.sign(AT + timedelta(seconds=command))
 
 
@@ -85,7 +97,7 @@ def append(book: Book, group: Sequence[str], *, say: Say, padding: str = "") -> 
     """Append a group of texts and acknowledge each."""
     reference = book.keep(group[0], field="note")
     bodies = [{"text": text, "personal": reference, "padding": padding} for text in group]
-    for entry in book.append([Draft("note", AT, "op-0011223344556677", body) for body in bodies]):
+    for entry in book.append([Draft("note", AT, OPERATOR, body) for body in bodies]):
         say(f"ack {entry.index} {entry.body['text']}")
 
 
@@ -116,19 +128,27 @@ def work_deaf(job: Job, say: Say) -> None:
                         say(f"ack {index} {text}")
 
 
+def work_first(job: Job, say: Say) -> None:
+    """Sabotage: touch the machine, then ask for the intent to be recorded."""
+    say(f"acted {job.name}")
+    work(job, say)
+
+
 @contextmanager
 def sabotaged(name: str) -> Iterator[Callable[[Job, Say], None]]:
     """Break one thing in this process until the block is left, and give what does a job then."""
-    kept = sqlite.WRITING, os.fsync
+    kept = sqlite.WRITING, sqlite._settle, os.fsync
     weaker = {"synchronous=NORMAL": 1, "synchronous=OFF": 0}
     if name in weaker:
         sqlite.WRITING = {**sqlite.WRITING, "synchronous": weaker[name]}
     elif name == "keys not synced":
         os.fsync = lambda fd: None  # what SQLite syncs is synced still
+    elif name == "appends behind what a dead writer left":
+        sqlite._settle = lambda connection, path: None
     try:
-        yield {"acknowledges early": work_early, "deaf to errors": work_deaf}.get(name, work)
+        yield {"acknowledges early": work_early, "deaf to errors": work_deaf, "acts first": work_first}.get(name, work)
     finally:
-        sqlite.WRITING, os.fsync = kept
+        sqlite.WRITING, sqlite._settle, os.fsync = kept
 
 
 class UnheardError(Exception):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FULL = os.environ.get("PROVISIONER_CAMPAIGN") == "full"
 MOMENTS = 1_500 if FULL else 50
-LIFE = ((1, 3), (2,), (1, 1)) if FULL else ((1, 2),)
+LIFE = ((1, 3), (2, 0), (1, 1)) if FULL else ((1, 2),)
 CHAIN = 20
 """How many writers die one after the other on the same state folder."""
 

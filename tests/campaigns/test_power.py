@@ -43,12 +43,15 @@ def recorder() -> Iterator[Recorder]:
 
 
 def short_life(recorder: Recorder, *, sabotage: str = "") -> None:
-    """The first command ever, one that is killed while its entries are in the write-ahead log, and two after it."""
+    """The first command ever, one that is killed while its entries are in the write-ahead log, and two after it.
+
+    The last of them changes the log's key.
+    """
     state = str(recorder.root / "parent" / "state")
     assert recorder.record(Job(state=state, name="first", commands=((1, 3),), sabotage=sabotage)).code == 0
     dying = Job(state=state, name="dying", commands=((2, 1),), sabotage=sabotage)
     assert recorder.record(dying, "rename:signal=KILL:when=1").code == -9
-    assert recorder.record(Job(state=state, name="last", commands=((2,), (1, 1)), sabotage=sabotage)).code == 0
+    assert recorder.record(Job(state=state, name="last", commands=((2,), (1, 0, 1)), sabotage=sabotage)).code == 0
 
 
 def long_life(recorder: Recorder) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError
 from provisioner.ledger.checkpoint import Signer, VerifierKey, parse_signer, parse_verifier_key
-from provisioner.ledger.folders import make_folder, sync_folder
+from provisioner.ledger.folders import make_folder, sync_folder, sync_way
 from provisioner.ledger.place import is_there
 
 if TYPE_CHECKING:
@@ -78,11 +78,21 @@ def load_signer(folder: Path, name: str, *, file: str = SIGNING_KEY) -> Signer:
 def make_signer(folder: Path, name: str) -> Signer:
     """Return the key in `folder`, made and durable on return if there is none. For a log without entries only."""
     if is_there(folder / SIGNING_KEY):
-        return load_signer(folder, name)
+        signer = load_signer(folder, name)
+        _keep_names(folder)
+        return signer
     signer = Signer.generate(name)
     write_durably(folder / VERIFIER_KEY, signer.verifier.render() + "\n", mode=0o644)
     write_durably(folder / SIGNING_KEY, signer.render() + "\n", mode=0o600)
     return signer
+
+
+def _keep_names(folder: Path) -> None:
+    """Make the files of a key durable by name: whoever made them may have died, or failed, before he did."""
+    try:
+        sync_way(folder / SIGNING_KEY)
+    except OSError as error:
+        raise LedgerError(f"{folder}: the key in it would not be durable: {error.strerror}") from error
 
 
 def load_verifier(folder: Path) -> VerifierKey | None:
