@@ -42,12 +42,14 @@ class Way(StrEnum):
     ANEW = "entries changed, the cached hashes made to fit"
     COPY = "an older copy of the database put back"
     ABOVE = "entries changed or added above the last checkpoint"
+    CLUMSY_ABOVE = "the same, not well-formed or not numbered anew"
     COPY_ABOVE = "an older copy put back that lacks only what no checkpoint covers"
     TEXTS = "a contract text or a personal value changed"
     NAMES = "the name behind a pseudonym changed; contract texts or personal values removed"
     TABLES = "tables, columns or triggers changed, the bytes of the entries kept"
     OWN_KEY = "everything they can write to made anew, signed with a new key of their own"
     REMOVED = "entries changed, the checkpoints that contradict them removed"
+    UNSIGNED = "entries changed, every checkpoint rewritten, signed with a key that is not the log's"
     ENDED = "the end cut off at a checkpoint, the later checkpoints removed"
     OLD_FOLDER = "an older copy of the whole folder put back"
     SIGNED = "entries changed, every checkpoint rewritten and signed with the true key"
@@ -122,6 +124,12 @@ TABLE = (
         **(_always(Said.UNANCHORED) | {"newer": Said.NO_SUCH}),
         following=REFUSES,
     ),
+    Expected(
+        adversary=A,
+        way=Way.CLUMSY_ABOVE,
+        kinds=(Kind.EDIT, Kind.DELETE, Kind.SWAP, Kind.DUPLICATE),
+        **(_always(Said.EXACT) | {"newer": Said.NO_SUCH}),
+    ),
     # "Entries of ours that a crash kept from being published can be rolled back unseen"
     Expected(
         adversary=A,
@@ -147,6 +155,14 @@ TABLE = (
         kinds=(*ENTRIES, Kind.TRUNCATE, Kind.RESIGN),
         **(_always(Said.FIRST) | {"nothing": Said.FINE}),
         following=GOES_ON,
+    ),
+    # "something is not as it was signed; the first bad index is named where one can be"
+    Expected(
+        adversary=B,
+        way=Way.UNSIGNED,
+        kinds=(*ENTRIES, Kind.TRUNCATE),
+        **_only_newer(Said.BESIDE),
+        following=REFUSES,
     ),
     Expected(adversary=B, way=Way.OLD_FOLDER, kinds=COPIES, **_only_newer(Said.FINE), following=GOES_ON),
     Expected(adversary=B, way=Way.ENDED, kinds=(Kind.TRUNCATE,), **_only_newer(Said.FINE), following=GOES_ON),

@@ -114,7 +114,7 @@ def _size(checkpoint: Checkpoint) -> int:
 def fits(log: Log, row: Expected, kind: Kind) -> bool:
     """Whether this can be done to that log."""
     tail = log.size - log.covered
-    if row.way is Way.ABOVE:
+    if row.way in (Way.ABOVE, Way.CLUMSY_ABOVE):
         return tail >= 2
     if row.way is Way.COPY_ABOVE:
         return tail > 0
@@ -134,11 +134,11 @@ def tamper(log: Log, row: Expected, kind: Kind, *, state: Path, random: Random) 
         bound=bound,
         others=log.others,
         copyable=lambda leaf: row.way in CARELESS or not deeds.brings_key(leaf),
-        neat=row.way is not Way.CLUMSY,
+        neat=row.way not in (Way.CLUMSY, Way.CLUMSY_ABOVE),
     )
     deed = deeds.leave if row.way in BESIDE else DEEDS[kind]
     leaves = deed(chance, list(log.leaves))
-    signer = Signer.generate(LOG) if row.way is Way.OWN_KEY else log.signer
+    signer = Signer.generate(LOG) if row.way in (Way.OWN_KEY, Way.UNSIGNED) else log.signer
     if row.way is Way.OWN_KEY:
         leaves = deeds.with_key(leaves, signer.verifier)
     pairs = enumerate(zip_longest(leaves, log.leaves))
@@ -147,7 +147,7 @@ def tamper(log: Log, row: Expected, kind: Kind, *, state: Path, random: Random) 
     if row.way in BESIDE:
         with opened(case.database) as database:
             database.executescript(BESIDE[row.way](kind, random))
-    elif row.way in (Way.OWN_KEY, Way.SIGNED):
+    elif row.way in (Way.OWN_KEY, Way.UNSIGNED, Way.SIGNED):
         _sign(case, leaves, signer=signer)
     else:
         _write(case, leaves)
@@ -162,9 +162,10 @@ def _place(log: Log, row: Expected, kind: Kind, *, random: Random) -> int:
         return _copies(log, row, random=random).size
     if row.way is Way.ENDED:
         return random.choice([one.size for one in log.checkpoints[:-1] if one.size > log.keys[-1]])
-    if row.way is Way.ABOVE:
+    if row.way in (Way.ABOVE, Way.CLUMSY_ABOVE):
         first = log.covered + (kind is Kind.TRUNCATE)
-        return random.randint(first, log.size - (0 if kind in ADDS else 2 if kind is Kind.SWAP else 1))
+        needs_next = kind is Kind.SWAP or (kind is Kind.DELETE and row.way is Way.CLUMSY_ABOVE)
+        return random.randint(first, log.size - (0 if kind in ADDS else 1 + needs_next))
     first = max(FIRST_PLACE.get(kind, 0), 0 if row.adversary is Adversary.DATABASE else log.keys[-1] + 1)
     ends = kind is Kind.SWAP or (kind is Kind.DELETE and row.adversary is not Adversary.DATABASE)
     places = range(first, log.covered - ends)  # without its last entry, a log may just end at a checkpoint: truncated
@@ -229,6 +230,7 @@ def _sign(case: Case, leaves: Sequence[bytes], *, signer: Signer) -> None:
         database.execute("UPDATE pending SET note = ? WHERE log = ?", (note, LOG))
     if case.row.adversary is not Adversary.DATABASE:
         _publish(case.state, signed)
+    if case.row.adversary is not Adversary.DATABASE and case.row.way is not Way.UNSIGNED:
         folder = case.state / "keys" / CLIENT
         (folder / "verifier.key").write_text(signer.verifier.render() + "\n")
         (folder / "signing.key").write_text(signer.render() + "\n")
