@@ -34,9 +34,14 @@ DETAILS = sa.table(
 _OURS: sa.BindParameter[str] = sa.bindparam("log")
 SIZE = sa.select(sa.func.max(ENTRIES.c.index)).where(ENTRIES.c.log == _OURS)
 NOTE = sa.select(PENDING.c.note).where(PENDING.c.log == _OURS)
+CACHED = sa.select(NODES.c.position, NODES.c.hash).where(
+    NODES.c.log == _OURS,
+    NODES.c.level == sa.bindparam("level"),
+    NODES.c.position.in_(sa.bindparam("positions", expanding=True)),
+)
 ADD_ENTRIES, ADD_NODES, ADD_NOTE = ENTRIES.insert(), NODES.insert(), PENDING.insert()
 FORGET_NOTE = PENDING.delete().where(PENDING.c.log == _OURS)
-"""What each append asks for, put together once."""
+"""What appends and proofs ask for, put together once; each goes by a primary key."""
 
 
 class Detail(NamedTuple):
@@ -83,10 +88,15 @@ class Transaction:
 
     def nodes(self, names: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """Return the cached hashes of the nodes (level, position) that there are."""
-        wanted = [sa.and_(NODES.c.level == level, NODES.c.position == position) for level, position in names]
-        query = sa.select(NODES.c.level, NODES.c.position, NODES.c.hash)
-        rows = self._connection.execute(query.where(NODES.c.log == self._log, sa.or_(sa.false(), *wanted)))
-        return {(level, position): digest for level, position, digest in rows}
+        wanted: dict[int, list[int]] = {}
+        for level, position in names:
+            wanted.setdefault(level, []).append(position)
+        found: dict[tuple[int, int], bytes] = {}
+        for level, positions in wanted.items():
+            asked = {"log": self._log, "level": level, "positions": positions}
+            rows = self._connection.execute(CACHED, asked)
+            found.update(((level, position), digest) for position, digest in rows)
+        return found
 
     def leaf_hashes(self, start: int, stop: int) -> list[object]:
         """Return the cached leaf hashes of [start, stop), as stored."""
