@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from provisioner.errors import LedgerError, UsageError
@@ -109,6 +111,18 @@ def test_details_come_in_the_order_of_their_bytes_on_every_database(desk: Desk) 
                 tables.keep(Detail(reference, "contract", b"", b"x"))
         with ledger.reading() as tables:
             assert [detail.reference for detail in tables.details()] == references
+
+
+def test_nodes_are_found_by_their_key_whatever_their_number(tmp_path: Path) -> None:
+    engine = database.open_engine(f"sqlite:///{tmp_path}/ledger.db", read_only=False)
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    ledger = Store(engine, LOG)
+    with closing(ledger), ledger.reading() as tables:
+        tables.nodes([(0, 1), (0, 5), (3, 0)])
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        plans = [connection.execute(f"EXPLAIN QUERY PLAN {one}", how).fetchall() for one, how in asked[-2:]]
+    assert ["(log=? AND level=? AND position=?)" in plan[0][-1] for plan in plans] == [True, True]
 
 
 def test_a_block_that_fails_leaves_nothing(desk: Desk) -> None:
@@ -227,6 +241,43 @@ def test_a_writer_who_gave_up_waiting_holds_nobody_up(tmp_path: Path, monkeypatc
             pass
     with other.writing() as tables:
         assert tables.size() == 0
+
+
+def _refusing(error: OSError, *, when: int) -> Callable[[int, int], None]:
+    """Return an flock that somebody else is before us at, and that the kernel refuses at the call `when`."""
+    calls = iter(range(9))
+
+    def flock(_descriptor: int, _how: int) -> None:
+        if next(calls) == when:
+            raise error
+        raise BlockingIOError
+
+    return flock
+
+
+@pytest.mark.parametrize("when", [0, 1], ids=["at once", "while waiting"])
+def test_a_line_that_cannot_be_joined_stops_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
+) -> None:
+    with closing(opened(tmp_path)) as ledger:
+        monkeypatch.setattr(sqlite.fcntl, "flock", _refusing(OSError(errno.ENOLCK, "No locks available"), when=when))
+        with pytest.raises(LedgerError, match="No locks available") as raised, ledger.writing():
+            pytest.fail("it writes without the lock")
+        assert str(tmp_path) in str(raised.value) and raised.value.hint
+        monkeypatch.undo()
+        with ledger.writing() as tables:
+            assert tables.size() == 0
+
+
+def test_a_folder_that_cannot_be_opened_stops_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, _flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with closing(opened(tmp_path)) as ledger, monkeypatch.context() as patched:
+        patched.setattr(sqlite.os, "open", refuse)
+        with pytest.raises(LedgerError, match="Permission denied") as raised, ledger.writing():
+            pytest.fail("it writes without the lock")
+        assert str(tmp_path) in str(raised.value) and raised.value.hint
 
 
 def test_a_failed_write_is_never_tried_again(desk: Desk) -> None:
