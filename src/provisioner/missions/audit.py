@@ -110,11 +110,27 @@ def show(book: Book, wanted: str) -> tuple[Shown, ...]:
 
 
 def refuse_unknown(book: Book) -> None:
-    """Raise UsageError, naming the clients that there are, when the client has no log."""
-    if next(book.leaves(), None) is None:
-        client, clients = client_of(book.origin), book.clients()
+    """Raise UsageError, naming the clients that there are, when the client has no log.
+
+    Raises LedgerError when the log has no entry, but a checkpoint of it was published: it had entries.
+    """
+    if not _is_empty(book):
+        return
+    client, clients = client_of(book.origin), book.clients()
+    heads, unreadable = published.read_all(book.checkpoint_folder)
+    if not heads and not unreadable:
         hint = f"there are logs of: {', '.join(clients)}" if clients else "nothing was recorded here yet"
         raise UsageError(f"there is no log of {shown(client)}{did_you_mean(client, clients)}", hint=hint)
+    if _is_empty(book):  # and was not begun since
+        signed = f"{heads[-1].size} entries were signed" if heads else "its checkpoints cannot be read"
+        raise LedgerError(
+            f"the log of {shown(client)} is gone: the database holds no entry of it, but {signed}",
+            hint="restore the database from its backup; audit.verify says more",
+        )
+
+
+def _is_empty(book: Book) -> bool:
+    return next(book.leaves(), None) is None
 
 
 def verify_log(book: Book, *, kept: Path | None = None, fingerprint: str = "", vouched: Vouched = NOBODY) -> Report:
@@ -126,22 +142,29 @@ def verify_log(book: Book, *, kept: Path | None = None, fingerprint: str = "", v
     """
     if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"{fingerprint!r} is not a key fingerprint: 64 hex digits are expected")
+    copy = _kept_checkpoint(kept, book.origin) if kept else None
+    own = (Anchor(checkpoint=copy, name=f"checkpoint {kept}"),) if copy else ()
+    outside = Evidence(
+        origin=book.origin, anchors=(*own, *vouched.anchors), fingerprint=fingerprint, damaged=vouched.damaged
+    )
+    evidence = _gathered(book, outside)
+    report = verify(book, evidence)
+    if report.exit_code and (fresh := _gathered(book, outside)) != evidence:
+        # Somebody wrote meanwhile: the entries are newer than the files they were compared with.
+        evidence, report = fresh, verify(book, fresh)
+    warnings = (*report.warnings, *_beside(book, evidence), *vouched.warnings)
+    return _with_proof(book, replace(report, warnings=warnings), copy, heads=evidence.checkpoints)
+
+
+def _gathered(book: Book, outside: Evidence) -> Evidence:
+    """Return the evidence from outside with what the state folder holds now: the checkpoints and the public key."""
     checkpoints, unreadable = published.read_all(book.checkpoint_folder)
     damaged = tuple(f"{file.name} in the folder of checkpoints cannot be read: {file.why}" for file in unreadable)
-    damaged, anchors = (*damaged, *vouched.damaged), vouched.anchors
-    evidence = Evidence(
-        origin=book.origin, checkpoints=checkpoints, fingerprint=fingerprint, damaged=damaged, anchors=anchors
-    )
+    evidence = replace(outside, checkpoints=checkpoints, damaged=(*damaged, *outside.damaged))
     try:
-        evidence = replace(evidence, key=keys.load_verifier(book.key_folder))
+        return replace(evidence, key=keys.load_verifier(book.key_folder))
     except LedgerError as error:
-        evidence = replace(evidence, damaged=(*damaged, str(error)))
-    copy = _kept_checkpoint(kept, book.origin) if kept else None
-    if copy:
-        evidence = replace(evidence, anchors=(Anchor(checkpoint=copy, name=f"checkpoint {kept}"), *anchors))
-    report = verify(book, evidence)
-    warnings = (*report.warnings, *_beside(book, evidence), *vouched.warnings)
-    return _with_proof(book, replace(report, warnings=warnings), copy, heads=checkpoints)
+        return replace(evidence, damaged=(*evidence.damaged, str(error)))
 
 
 def _beside(book: Book, evidence: Evidence) -> tuple[str, ...]:

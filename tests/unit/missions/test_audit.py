@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from provisioner.errors import LedgerError, UsageError
+from provisioner.ledger import published
 from provisioner.ledger.book import open_book
 from provisioner.ledger.entry import Draft, make_entry
 from provisioner.ledger.verify import Status
-from provisioner.missions.audit import Filter, log, show, verify_log
+from provisioner.missions.audit import Filter, log, refuse_unknown, show, verify_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,9 +163,6 @@ def test_broken_files_beside_the_log_are_tampering_not_a_crash(book: Book, state
 
 @pytest.mark.sqlite("test_postgresql and test_verify do the same on a server")
 def test_removed_tripwires_are_a_warning_and_bad_bytes_an_error(book: Book, state: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(state / "ledger.db")) as database:
         database.execute("DROP TRIGGER entries_refuse_update")
         database.commit()
@@ -181,3 +181,80 @@ def test_auditing_needs_no_key_at_all(book: Book, state: Path, database_url: str
     with open_book(database_url, "demo", state=state, read_only=True) as auditor:
         assert verify_log(auditor).status is Status.OK
         assert len(log(auditor, Filter())) == 7
+
+
+def test_a_key_changed_while_the_log_is_read_is_not_taken_for_an_older_copy(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    details = book.details
+
+    def meanwhile() -> Iterator[object]:
+        monkeypatch.setattr(book, "details", details)
+        book.rotate(AT, "op-1", reason="rotation")
+        book.append([Draft("note", AT, "op-1", {})])
+        book.sign(AT)
+        return details()
+
+    monkeypatch.setattr(book, "details", meanwhile)
+    found = verify_log(book)
+    assert (found.status, found.size, found.findings) == (Status.OK, 9, ())
+
+
+def test_a_key_that_is_an_older_copy_stays_one(book: Book) -> None:
+    path = book.key_folder / "verifier.key"
+    old = path.read_text()
+    book.rotate(AT, "op-1", reason="rotation")
+    book.append([Draft("note", AT, "op-1", {})])
+    book.sign(AT)
+    path.write_text(old)
+    found = verify_log(book)
+    assert (found.status, len(found.findings)) == (Status.TAMPERED, 1)
+    assert "it is an older copy" in found.findings[0]
+
+
+@pytest.mark.sqlite("an adversary's DELETE is the same on a server")
+@pytest.mark.parametrize("garbled", [False, True])
+def test_a_log_whose_entries_are_gone_is_not_one_that_never_was(book: Book, state: Path, garbled: bool) -> None:
+    with closing(sqlite3.connect(state / "ledger.db")) as database:
+        database.execute("DROP TRIGGER entries_refuse_delete")
+        database.execute("DELETE FROM entries")
+        database.commit()
+    if garbled:
+        for path in (state / "checkpoints/demo").iterdir():
+            path.write_text("nonsense")
+    why = "cannot be read" if garbled else "7 entries were signed"
+    for look in (lambda: log(book, Filter()), lambda: show(book, "0"), lambda: refuse_unknown(book)):
+        with pytest.raises(LedgerError, match=f"the log of 'demo' is gone.*{why}") as raised:
+            look()
+        assert "restore the database" in raised.value.hint and "audit.verify" in raised.value.hint
+
+
+def test_a_log_that_begins_while_one_looks_for_it_is_there(
+    state: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_book(database_url, "demo", state=state) as begun:
+        read_all = published.read_all
+
+        def meanwhile(folder: Path) -> object:
+            begun.append([Draft("note", AT, "op-1", {})])
+            begun.sign(AT)
+            return read_all(folder)
+
+        monkeypatch.setattr(published, "read_all", meanwhile)
+        refuse_unknown(begun)
+
+
+@pytest.mark.sqlite("what a leaf says is parsed alike, wherever it lies")
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_an_entry_at_an_instant_beyond_the_calendar_is_tampering_not_a_crash(book: Book, state: Path, at: str) -> None:
+    leaf = make_entry(2, Draft("note", AT, "op-1", {})).leaf
+    bad = leaf.replace(b"2026-11-23T14:00:00Z", at.encode())
+    assert bad != leaf
+    with closing(sqlite3.connect(state / "ledger.db")) as database:
+        database.execute("DROP TRIGGER entries_refuse_update")
+        database.execute('UPDATE entries SET leaf = ? WHERE "index" = 2', (bad,))
+        database.commit()
+    found = verify_log(book)
+    assert (found.status, found.first_bad, found.exit_code) == (Status.TAMPERED, 2, 7)
+    with pytest.raises(LedgerError, match="entry 2"):
+        log(book, Filter())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.ledger.book import Book
+    from provisioner.ledger.history import KeyHistory
 
 AT = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 
@@ -126,3 +127,40 @@ def test_a_client_without_a_log_has_no_keys(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     with open_book(url, "acme", state=tmp_path, read_only=True) as other, pytest.raises(UsageError, match="no log of"):
         refuse_unknown(other)
+
+
+def test_a_change_of_key_while_one_looks_is_no_problem(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    key_history = book.key_history
+
+    def meanwhile() -> KeyHistory:
+        history = key_history()
+        monkeypatch.setattr(book, "key_history", key_history)
+        change_key(book, "Ada", at=AT, reason="rotation")
+        return history
+
+    monkeypatch.setattr(book, "key_history", meanwhile)
+    found = signing_keys(book)
+    assert (found.problems, found.exit_code) == ((), 0)
+    assert [tenure.index for tenure in found.history.tenures] == [0, 2]
+
+
+def test_a_change_of_key_that_ends_while_one_looks_is_no_problem(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    adopt, look_up = keys.adopt, keys.look_up_signer
+
+    def cut(*_: object) -> None:
+        raise LedgerError("cut")
+
+    monkeypatch.setattr(keys, "adopt", cut)
+    with pytest.raises(LedgerError, match="cut"):
+        change_key(book, "Ada", at=AT, reason="rotation")
+    monkeypatch.setattr(keys, "adopt", adopt)
+
+    def meanwhile(folder: Path, name: str) -> keys.KeyFile:
+        found = look_up(folder, name)
+        monkeypatch.setattr(keys, "look_up_signer", look_up)
+        book.sign(AT)
+        return found
+
+    monkeypatch.setattr(keys, "look_up_signer", meanwhile)
+    found = signing_keys(book)
+    assert (found.problems, found.unfinished, found.exit_code) == ((), False, 0)
