@@ -100,35 +100,56 @@ def _settle(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def queue(engine: sa.Engine) -> Iterator[None]:
-    """Stand in the line of writers; raises LedgerError for one who stood there for BUSY_SECONDS.
+    """Stand in the line of writers; raises LedgerError for one who stood there for BUSY_SECONDS, or cannot join it.
 
     SQLite's own waiting is a nap and another look: whoever writes without a pause starves those who nap. The line is
     the kernel's, for the folder of the file: a lock on the file itself would take SQLite's from it when it is closed.
     """
-    descriptor = os.open(Path(str(engine.url.database)).parent, os.O_RDONLY | os.O_DIRECTORY)
+    folder = Path(str(engine.url.database)).parent
+    with _joining(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if not _stood_in_line(descriptor):
+        with _joining(folder):
+            stood = _stood_in_line(descriptor)
+        if not stood:
             raise LedgerError("the ledger's database is locked", hint="another command is writing; try again")
         yield
     finally:
         os.close(descriptor)
 
 
+@contextmanager
+def _joining(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "a writer must be able to read this folder, and to lock it (flock); see that both work, and try again"
+        raise LedgerError(f"{folder}: writers cannot stand in line here: {error.strerror}", hint=hint) from error
+
+
 def _stood_in_line(descriptor: int) -> bool:
-    """Whether the lock was had in time; what is had later goes with the last of the two descriptors."""
+    """Whether the lock was had in time; what is had later goes with the last of the two descriptors.
+
+    Raises OSError where the kernel gives no lock.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        waiting = threading.Thread(target=_stand, args=(os.dup(descriptor),), daemon=True)
+        refused = list[OSError]()
+        waiting = threading.Thread(target=_stand, args=(os.dup(descriptor), refused), daemon=True)
         waiting.start()
         waiting.join(BUSY_SECONDS)
+        if refused:
+            raise refused[0] from None
         return not waiting.is_alive()
     return True
 
 
-def _stand(descriptor: int) -> None:
+def _stand(descriptor: int, refused: list[OSError]) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        refused.append(error)
     finally:
         os.close(descriptor)
 

@@ -260,7 +260,7 @@ def test_a_line_that_cannot_be_joined_stops_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
 ) -> None:
     with closing(opened(tmp_path)) as ledger:
-        monkeypatch.setattr(sqlite.fcntl, "flock", _refusing(OSError(errno.ENOLCK, "No locks available"), when=when))
+        monkeypatch.setattr("fcntl.flock", _refusing(OSError(errno.ENOLCK, "No locks available"), when=when))
         with pytest.raises(LedgerError, match="No locks available") as raised, ledger.writing():
             pytest.fail("it writes without the lock")
         assert str(tmp_path) in str(raised.value) and raised.value.hint
@@ -274,7 +274,7 @@ def test_a_folder_that_cannot_be_opened_stops_the_writer(tmp_path: Path, monkeyp
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     with closing(opened(tmp_path)) as ledger, monkeypatch.context() as patched:
-        patched.setattr(sqlite.os, "open", refuse)
+        patched.setattr("os.open", refuse)
         with pytest.raises(LedgerError, match="Permission denied") as raised, ledger.writing():
             pytest.fail("it writes without the lock")
         assert str(tmp_path) in str(raised.value) and raised.value.hint
