@@ -214,6 +214,7 @@ def _ssh_arguments(known_hosts: Path, limits: Limits) -> str:
 def render_config(workspace: Workspace, known_hosts: Path, limits: Limits) -> str:
     """Return the run's ansible.cfg: host keys checked against `known_hosts` alone, keepalives, no retries, no cows.
 
+    What a module is given enters no journal of the machine: Ansible leaves secrets of several lines in what it logs.
     Pipelining stays off on purpose: with a terminal on the machine's side sshd hangs up what a dead controller left.
     """
     settings: dict[str, dict[str, object]] = {
@@ -226,6 +227,7 @@ def render_config(workspace: Workspace, known_hosts: Path, limits: Limits) -> st
             "forks": 20,
             "retry_files_enabled": False,
             "nocows": True,
+            "no_target_syslog": True,
             "inject_facts_as_vars": False,
             "interpreter_python": PYTHON,
         },

@@ -216,6 +216,7 @@ def test_the_configuration_checks_host_keys_against_one_file(tmp_path: Path) -> 
     config.read_string(text)
     effective = as_ssh_reads(config["ssh_connection"]["ssh_args"])
     assert config["defaults"]["host_key_checking"] == "True"
+    assert config["defaults"]["no_target_syslog"] == "True"
     assert effective["stricthostkeychecking"] in ("true", "yes") and effective["updatehostkeys"] in ("false", "no")
     assert effective["userknownhostsfile"] == str(tmp_path / "known_hosts")
     assert effective["globalknownhostsfile"] == "/dev/null"
