@@ -143,7 +143,7 @@ def bundle(
     except UsageError:
         ours = "usage"
     asked = Namespace(
-        fingerprint=fingerprint,
+        fingerprint=fingerprint or None,
         kept=program.checkpoint_of(kept.note) if kept else None,
         checkpoint="kept",
         witnesses=[program.key_of(witness.render(), b"\x04")] if witness else [],

@@ -12,7 +12,7 @@ import tarfile
 import zlib
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger.folders import sync_folder
@@ -87,11 +87,10 @@ def unpack(path: Path, folder: Path, *, is_part: Callable[[str], bool]) -> Path:
     """
     tops, room = set[str](), UNPACKED_LIMIT
     try:
-        with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+        with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r|", tarinfo=_Regular) as tar:
             for member in tar:
                 room -= member.size
-                regular = member.type == tarfile.REGTYPE and not member.issparse()
-                if not regular or not is_part(member.name) or room < 0 or (folder / member.name).exists():
+                if not is_part(member.name) or room < 0 or (folder / member.name).exists():
                     raise LedgerError(f"it holds {member.name!r}, which no bundle does")
                 target = folder / member.name
                 tops.add(member.name.partition("/")[0])
@@ -108,6 +107,17 @@ def unpack(path: Path, folder: Path, *, is_part: Callable[[str], bool]) -> Path:
     if len(tops) != 1:
         raise LedgerError("it does not hold one folder")
     return folder / tops.pop()
+
+
+class _Regular(tarfile.TarInfo):
+    """A member that is a regular file: no other kind is read, for an extended header may be of any size."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type != tarfile.REGTYPE:
+            raise tarfile.ReadError(f"it holds {member.name!r}, which is no regular file")
+        return member
 
 
 def _same(file: IO[bytes], path: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -116,7 +117,7 @@ class _Verifier:
         except _Bad as error:
             bad = _Bad(str(bad), bad.index) if bad else error
         there = set(self._indices)
-        due = (0, *self._manifest.scope.due(self._manifest.size))
+        due = chain(range(1), self._manifest.scope.due(self._manifest.size))  # a hostile manifest names any number
         missing = next((index for index in due if index not in there), None)
         if missing is not None and (bad is None or bad.index is None or missing < bad.index):
             return _Bad(f"entry {missing} is missing", missing)
@@ -185,9 +186,8 @@ class _Verifier:
                 if self._parts.read(name) != data:
                     raise _Bad(f"{name} is not the key that entry {tenure.index} brings")
         for name in self._parts.names("contract"):
-            digest = name.removesuffix(".yml")
-            text = self._parts.read(f"contract/{name}")
-            if names.contract_digest(text) != digest or digest not in self._cited:
+            digest = names.contract_digest(self._parts.read(f"contract/{name}"))
+            if name != f"{digest}.yml" or digest not in self._cited:
                 raise _Bad(f"contract/{name} is not a text that an entry cites")
 
     def _check_details(self) -> None:

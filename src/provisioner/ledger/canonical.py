@@ -64,7 +64,10 @@ def instant(at: datetime) -> str:
     """Return `2026-11-23T14:00:00Z`, with six decimals where there are microseconds; refuse a naive datetime."""
     if at.tzinfo is None or at.utcoffset() is None:
         raise LedgerError(f"the instant {at.isoformat()} has no time zone; give an aware datetime")
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    try:
+        return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    except OverflowError as error:
+        raise LedgerError(f"the instant {at.isoformat()} is beyond the years 1 to 9999 in UTC") from error
 
 
 def parse_instant(text: str) -> datetime:

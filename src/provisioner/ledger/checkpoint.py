@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger.merkle import HASH_SIZE
+from provisioner.model.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -313,9 +314,11 @@ def _parse_public(text: str, *, kind: bytes, what: str) -> tuple[str, bytes]:
     identity, _, encoded = rest.partition("+")
     material = _unb64(encoded)
     if not _KEY_NAME.fullmatch(name) or len(material) != 33 or material[:1] != kind:
-        raise LedgerError(f"{text!r} is not {what} (name+id+base64)")
+        hint = "that is a private key: give the public one" if text.lstrip().startswith("PRIVATE") else ""
+        said = "this" if hint else shown(text)
+        raise LedgerError(f"{said} is not {what} (name+id+base64)", hint=hint)
     if _key_id(name, material).hex() != identity:
-        raise LedgerError(f"{text!r}: the key id should be {_key_id(name, material).hex()}")
+        raise LedgerError(f"{shown(text)}: the key id should be {_key_id(name, material).hex()}")
     return name, material[1:]
 
 

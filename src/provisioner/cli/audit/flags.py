@@ -25,4 +25,17 @@ def instant_of(flag: str, text: str, *, whole_day: bool) -> datetime | None:
         return day + timedelta(days=1) if found.date() < date.max else None
     if found.tzinfo is None:
         raise UsageError(f"--{flag} {text!r} names no time zone", hint="end it with Z for UTC")
-    return found
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"--{flag} {text!r} is beyond the years 1 to 9999 in UTC") from None
+
+
+def filled(flag: str, value: str | None) -> str:
+    """Given what arrived for a flag, None where it was not typed, return its text, empty where it was not typed.
+
+    Raises UsageError for one that was typed without a value: a script whose variable is unset must not compare nothing.
+    """
+    if value is not None and not value.strip(" ,"):
+        raise UsageError(f"--{flag} was given, but is empty", hint="give a value, or leave the flag away")
+    return value or ""

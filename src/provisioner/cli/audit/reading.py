@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.cli.audit.flags import CLIENT, INSTANT, instant_of
+from provisioner.cli.audit.flags import CLIENT, INSTANT, filled, instant_of
 from provisioner.cli.command import JSON_HELP, command, print_json, required, say
 from provisioner.errors import UsageError
 
@@ -127,10 +127,10 @@ def verify(
     _context: Context,
     client: str = "",
     bundle: str = "",
-    checkpoint: str = "",
-    key_fingerprint: str = "",
-    witness: str = "",
-    time_authority: str = "",
+    checkpoint: str | None = None,
+    key_fingerprint: str | None = None,
+    witness: str | None = None,
+    time_authority: str | None = None,
     json: bool = False,
 ) -> int:
     """Derive the whole log again; say OK, UNANCHORED or TAMPERED and what it was compared with. 7 when it is not OK.
@@ -146,14 +146,17 @@ def verify(
     from provisioner.missions import audit
     from provisioner.missions.anchors import vouched
 
-    if bundle and not client:
-        parties = named(witness=witness, time_authority=time_authority)
-        return verify_bundle(bundle, checkpoint=checkpoint, fingerprint=key_fingerprint, parties=parties, json=json)
+    copy, fingerprint = filled("checkpoint", checkpoint), filled("key-fingerprint", key_fingerprint)
+    keys, authority = filled("witness", witness), filled("time-authority", time_authority)
+    if bundle and client:
+        raise UsageError("--client and --bundle were both given", hint="a bundle is verified without the client's log")
+    if bundle:
+        parties = named(witness=keys, time_authority=authority)
+        return verify_bundle(bundle, checkpoint=copy, fingerprint=fingerprint, parties=parties, json=json)
     name = required("client", client, "invoke audit.verify --client demo")
-    kept = Path(checkpoint) if checkpoint else None
     where = wiring.site()
-    parties = trusted(where, witness=witness, time_authority=time_authority)
+    parties = trusted(where, witness=keys, time_authority=authority)
     with wiring.open_book(where, name, read_only=True) as book:
         found = vouched(book, parties)
-        report = audit.verify_log(book, kept=kept, fingerprint=key_fingerprint, vouched=found)
+        report = audit.verify_log(book, kept=Path(copy) if copy else None, fingerprint=fingerprint, vouched=found)
     return tell(report, f"of {name}", json={"client": name} if json else None)

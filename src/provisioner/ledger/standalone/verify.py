@@ -35,7 +35,6 @@ MEMBER = re.compile(CLIENT + r"(/[A-Za-z][a-z]+)?/[A-Za-z0-9]+\.[a-z-]+")
 PROOF = re.compile(r"([0-9]{10}|[1-9][0-9]{10,18})\.tlog-proof")
 COSIGNED, STEPS = "checkpoints/newest.cosigned", "checkpoints/consistency.jsonl"
 
-
 MANIFEST: dict[str, type] = {"indices": list, "origin": str, "scope": dict, "size": int, "v": int}
 ENTRY = {"at": str, "body": dict, "index": int, "kind": str, "operator": str, "salt": str, "v": int}
 DETAIL: dict[str, type] = {"field": str, "reference": str, "salt": str, "value": str}
@@ -60,6 +59,11 @@ def blaming(what: str, index: int | None = None) -> Iterator[None]:
         raise Bad(error, index if error.index is None else error.index, error.tree) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Bad(f"{what}: {error}", index) from error
+
+
+def refuse(bad: object, why: object) -> None:
+    if bad:
+        raise ValueError(why)
 
 
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -107,7 +111,6 @@ def signed(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def sha256(*parts: bytes) -> bytes:
-    """Return SHA-256 of the parts: of 0x00 and a leaf, of 0x01 and two nodes."""
     return hashlib.sha256(b"".join(parts)).digest()
 
 
@@ -141,36 +144,31 @@ def canonical(line: bytes, form: dict[str, type]) -> dict[str, Any]:
     """Return the object whose one canonical form (RFC 8785, no floats) is `line`, with members of these types."""
 
     def integer(text: str) -> int:
-        if len(text) > 17 or abs(int(text)) >= 2**53:
-            raise ValueError("an integer is beyond 2**53 - 1")
+        refuse(len(text) > 17 or abs(int(text)) >= 2**53, "an integer is beyond 2**53 - 1")
         return int(text)
 
     def ordered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key.encode("utf-16-be", "surrogatepass") for key, _ in pairs]
-        if any(before >= after for before, after in zip(keys, keys[1:])):
-            raise ValueError("keys are repeated or out of order")
+        refuse(any(before >= after for before, after in zip(keys, keys[1:])), "keys are repeated or out of order")
         return dict(pairs)
 
     hooks = {"parse_int": integer, "parse_float": integer, "parse_constant": integer}
     value = json.loads(line.decode(), object_pairs_hook=ordered, **hooks)  # type: ignore[arg-type]
-    if json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() != line:
-        raise ValueError("not canonical JSON")
-    if not isinstance(value, dict) or {name: type(item) for name, item in value.items()} != form:
-        raise ValueError("not an object of format version 1")
-    return value
+    refuse(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() != line, "not canonical JSON")
+    found = {name: type(item) for name, item in value.items()} if isinstance(value, dict) else None
+    refuse(found != form, "not an object of format version 1")
+    return dict(value)
 
 
 def moment(text: object) -> datetime:
     at = datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%S.%f%z" if "." in str(text) else "%Y-%m-%dT%H:%M:%S%z")
-    if at.isoformat().replace("+00:00", "Z") != text:
-        raise ValueError("not an instant such as 2026-11-23T14:00:00Z")
+    refuse(f"{at.replace(tzinfo=None).isoformat()}Z" != text, "not an instant such as 2026-11-23T14:00:00Z")
     return at
 
 
 def entry_of(line: bytes) -> dict[str, Any]:
     entry = canonical(line, ENTRY)
-    if entry["v"] != 1 or entry["index"] < 0 or not SALT.fullmatch(entry["salt"]):
-        raise ValueError("not an entry of format version 1")
+    refuse(entry["v"] != 1 or entry["index"] < 0 or not SALT.fullmatch(entry["salt"]), "not an entry of version 1")
     return {**entry, "at": moment(entry["at"])}
 
 
@@ -216,24 +214,22 @@ class Note(NamedTuple):
     def cosigned_by(self, key: Key) -> datetime | None:
         """Return when a witness cosigned, the earliest if often; None if it did not or a line does not verify."""
         times = [int.from_bytes(value[:8], "big") for value in self.by(key)]
-        for time, value in zip(times, self.by(key)):
-            if not signed(key.public, f"cosignature/v1\ntime {time}\n{self.text}".encode(), value[8:]):
-                return None
+        said = [f"cosignature/v1\ntime {time}\n{self.text}".encode() for time in times]
+        if not all(signed(key.public, text, value[8:]) for text, value in zip(said, self.by(key))):
+            return None
         return datetime.fromtimestamp(min(times), timezone.utc) if 0 < min(times, default=0) < 253402300800 else None
 
 
 def unbase64(text: Any, size: int | None = None) -> bytes:
     data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    if base64.b64encode(data).decode() != text or len(data) != (len(data) if size is None else size):
-        raise ValueError("not that many bytes in base64")
+    refuse(base64.b64encode(data).decode() != text or size not in (None, len(data)), "not that many bytes in base64")
     return data
 
 
 def key_of(text: Any, kind: bytes = b"\x01") -> Key:
     name, _, encoded = (str(text) + "++").split("+", 2)
     key = Key(name, unbase64(encoded[:-2], 33)[1:], kind)
-    if not re.fullmatch(r"[^\s+]+", name) or key.render() != text:
-        raise ValueError("not a verifier key (name+id+base64)")
+    refuse(not re.fullmatch(r"[^\s+]+", name) or key.render() != text, "not a verifier key (name+id+base64)")
     return key
 
 
@@ -242,16 +238,14 @@ def note_of(form: str) -> Note:
     found = [re.fullmatch(r"\u2014 ([^\s+]+) (\S+)", line) for line in tail[:-1].split("\n")]
     lines = [(match[1], unbase64(match[2])[:4], unbase64(match[2])[4:]) for match in found if match]
     shaped = blank and tail[-1:] == "\n" and all(found) and all(value for _, _, value in lines)
-    if not shaped or len(form) > 10**6 or re.search("[\x00-\x09\x0b-\x1f]", form):
-        raise ValueError("not a signed note")
+    refuse(not shaped or len(form) > 10**6 or re.search("[\x00-\x09\x0b-\x1f]", form), "not a signed note")
     return Note(form, text + "\n", lines)
 
 
 def checkpoint_of(form: str) -> Note:
     note = note_of(form)
     lines = note.text.split("\n")[:-1]
-    if len(lines) < 3 or not all(lines) or not NUMBER.fullmatch(lines[1]):
-        raise ValueError("not a checkpoint")
+    refuse(len(lines) < 3 or not all(lines) or not NUMBER.fullmatch(lines[1]), "not a checkpoint")
     return note._replace(origin=lines[0], size=int(lines[1]), root=unbase64(lines[2], 32))
 
 
@@ -260,8 +254,8 @@ def proof_of(form: str) -> tuple[int, list[bytes], str]:
     if lines and lines[0].startswith("extra "):
         unbase64(lines.pop(0)[6:])
     index = lines.pop(0) if lines else ""
-    if not blank or title != "c2sp.org/tlog-proof@v1" or index[:6] != "index " or not NUMBER.fullmatch(index[6:]):
-        raise ValueError("not a tlog-proof")
+    named = title == "c2sp.org/tlog-proof@v1" and index[:6] == "index " and NUMBER.fullmatch(index[6:])
+    refuse(not blank or not named, "not a tlog-proof")
     return int(index[6:]), [unbase64(line, 32) for line in lines], note
 
 
@@ -277,8 +271,7 @@ def next_keys(keys: list[Key], entry: dict[str, Any], origin: str) -> list[Key]:
     reasoned = body.get("previous") == sha256(old.public).hex() and body.get("reason") in ("rotation", "compromise")
     note = note_of(str(body.get("note")))
     vouched = note.text == f"{name}\n{index}\n{new.render()}\n" and note.signed_by(old._replace(name=name))
-    if new.public in known or not reasoned or not vouched:
-        raise ValueError("a change of key that the key before did not sign")
+    refuse(new.public in known or not reasoned or not vouched, "a change of key that the key before did not sign")
     return [*keys[:-1], old._replace(end=index), new]
 
 
@@ -327,8 +320,8 @@ class Bundle:
     def check_manifest(self, manifest: dict[str, Any]) -> None:
         self.ranges, self.origin, self.scope, self.size, version = (manifest[name] for name in MANIFEST)
         scope, form = self.scope, {name: type(item) for name, item in self.scope.items()}
-        if version != 1 or form not in (PERIOD, INTERVENTION) or not re.fullmatch(f"provisioner/{CLIENT}", self.origin):
-            raise ValueError("not a manifest of format version 1")
+        named = re.fullmatch(f"provisioner/{CLIENT}", self.origin)
+        refuse(version != 1 or form not in (PERIOD, INTERVENTION) or not named, "not a manifest of format version 1")
         if not 0 <= scope.get("first", 0) <= scope.get("last", 0) < self.size or scope.get("intervention") == "":
             raise ValueError("the scope names nothing in the log")
         list(map(moment, filter(None, (scope.get("since"), scope.get("until")))))
@@ -351,13 +344,12 @@ class Bundle:
             entry = entry_of(line)
             if before < entry["index"] < index:
                 raise Bad(f"entry {entry['index']} has no proof", entry["index"])
-            if entry["index"] != index or self.foreign(entry):
-                raise ValueError(self.foreign(entry) or f"entry {entry['index']} stands in its place")
+            why = self.foreign(entry) or f"entry {entry['index']} stands in its place"
+            refuse(entry["index"] != index or self.foreign(entry), why)
             if index == 0 or entry["kind"] == "key":
                 self.keys = next_keys(self.keys, entry, self.origin)
             place, path, form = proof_of(self.read(f"proofs/{index:010d}.tlog-proof").decode())
-            if place != index:
-                raise ValueError(f"the proof is that of entry {place}")
+            refuse(place != index, f"the proof is that of entry {place}")
         self.cited.update(text.decode() for text in CITED.findall(line))
         if form == self.proven.form and included(sha256(b"\x00", line), index, self.size, path) == self.newest.root:
             return None
@@ -365,7 +357,7 @@ class Bundle:
 
     def check_entries(self) -> Bad | None:
         """Return what is wrong with the first entry that is bad or missing, None if none is."""
-        bad, before, lines = None, -1, self.lines("entries.jsonl")
+        bad, before, lines, there = None, -1, self.lines("entries.jsonl"), set(self.indices)
         try:
             for index in self.indices:
                 found = self.check_entry(index, next(lines, b""), before)
@@ -375,7 +367,7 @@ class Bundle:
         except Bad as error:
             bad = Bad(bad, bad.index) if bad else error
         due = range(max(self.scope.get("first", 0) - 1, 0), min(self.scope.get("last", -1) + 2, self.size))
-        missing = min({0, *due}.difference(self.indices), default=None)
+        missing = next((index for run in (range(1), due) for index in run if index not in there), None)
         if missing is not None and (bad is None or bad.index is None or missing < bad.index):
             return Bad(f"entry {missing} is missing", missing)
         return bad
@@ -390,8 +382,9 @@ class Bundle:
             raise Bad("no entry is of this intervention")
         if any(self.read(f"keys/{name}") != data for key in self.keys for name, data in key.files().items()):
             raise Bad("the files in keys/ are not the keys that the entries bring")
-        for path in self.folder.glob("contract/*.yml"):
-            if sha256(self.read(f"contract/{path.name}")).hex() != path.stem or path.stem not in self.cited:
+        for path in self.folder.glob("contract/*"):
+            digest = sha256(self.read(f"contract/{path.name}")).hex()
+            if path.name != f"{digest}.yml" or digest not in self.cited:
                 raise Bad(f"contract/{path.name} is not a text that an entry cites")
         if (self.folder / "details.jsonl").exists():
             self.check_details()
@@ -407,8 +400,7 @@ class Bundle:
                     given = reference if reference[:3] == "op-" and not salt else ""
                 elif field in ("contract", "contract_redacted") or not SALT.fullmatch(salt):
                     given = ""
-                if reference != given or reference not in self.cited:
-                    raise ValueError(f"{reference!a} is not what an entry cites")
+                refuse(reference != given or reference not in self.cited, f"{reference!a} is not what an entry cites")
 
     def steps(self, kept: Note | None = None) -> Iterator[tuple[int, bool]]:
         """Yield the size of each older checkpoint, and whether its root, or the `kept` one's, leads to the newest."""
@@ -416,23 +408,23 @@ class Bundle:
             for step in self.records(STEPS, STEP):
                 root = kept.root if kept else unbase64(step["root"], 32)
                 path = [unbase64(text, 32) for text in step["proof"]]
-                yield step["size"], grown(step["size"], root, self.size, path) == (root, self.newest.root)
+                size, both = step["size"], (root, self.newest.root)
+                yield size, size < self.size and grown(size, root, self.size, path) == both
 
     def compare(self, asked: argparse.Namespace) -> Iterator[str]:
-        prints = [sha256(key.public).hex() for key in self.keys]
-        if asked.fingerprint and asked.fingerprint not in prints:
+        kept, prints = asked.kept, [sha256(key.public).hex() for key in self.keys]
+        if asked.fingerprint not in (None, *prints):
             raise Bad(f"the log's key has the fingerprint {prints[-1]}, not {asked.fingerprint}", 0)
         if asked.fingerprint:
             yield f"key fingerprint {asked.fingerprint}{'' if asked.fingerprint == prints[-1] else ' of an older key'}"
-        if asked.kept and (asked.kept.origin != self.origin or asked.kept.size > self.size):
+        if kept and (kept.origin != self.origin or kept.size > self.size):
             raise OSError(f"{asked.checkpoint} is of another log or newer than the bundle: nothing to compare")
-        if asked.kept:
-            reached = (asked.kept.size, asked.kept.root) == (self.size, self.newest.root)
-            reached = reached or (asked.kept.size, True) in self.steps(asked.kept)
-            why = misfit(asked.kept, self.keys, self.origin)
-            if why or not reached:
-                raise Bad(why or f"this log did not grow from the kept checkpoint of {asked.kept.size} entries")
-            yield f"checkpoint {asked.checkpoint} of {asked.kept.size} entries"
+        if kept:
+            why = misfit(kept, self.keys, self.origin)
+            same = (kept.size, kept.root) == (self.size, self.newest.root)
+            if why or not (same or (kept.size, True) in self.steps(kept)):
+                raise Bad(why or f"this log did not grow from the kept checkpoint of {kept.size} entries")
+            yield f"checkpoint {asked.checkpoint} of {kept.size} entries"
         for witness in asked.witnesses:
             at = self.proven.cosigned_by(witness)
             if at is None:
@@ -442,8 +434,7 @@ class Bundle:
     def examine(self, asked: argparse.Namespace) -> str:
         bad = self.check_entries()
         why = misfit(self.newest, self.keys, self.origin) or misfit(self.proven, self.keys, self.origin)
-        if why and (bad is None or bad.tree):
-            bad = Bad(why)
+        bad = Bad(why) if why and (bad is None or bad.tree) else bad
         if bad:
             raise bad
         self.check_files()
@@ -451,14 +442,23 @@ class Bundle:
         return f"{len(self.indices)} of {self.size} entries of {self.origin}; {said}"
 
 
+class Regular(tarfile.TarInfo):  # noqa: D101 - no member of another kind is read: its header may be of any size
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Regular:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type != tarfile.REGTYPE:
+            raise tarfile.ReadError(f"it holds {member.name!a}, which is no regular file")
+        return member
+
+
 def unpack(archive: Path, folder: Path) -> Path:
     """Unpack an archive that holds nothing but what a bundle has; return the one folder in it."""
     names, room = set[str](), UNPACKED
     try:
-        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=Regular) as tar:
             for member in tar:
-                room, plain = room - member.size, member.type == tarfile.REGTYPE and not member.issparse()
-                if not plain or room < 0 or member.name in names or not MEMBER.fullmatch(member.name):
+                room -= member.size
+                if room < 0 or member.name in names or not MEMBER.fullmatch(member.name):
                     raise Bad(f"{archive.name} holds {member.name!a}, which no bundle does")
                 names.add(member.name)
                 (folder / member.name).parent.mkdir(parents=True, exist_ok=True)
@@ -477,7 +477,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Verify a bundle of a provisioner log; 0: OK, 7: TAMPERED.")
     parser.add_argument("bundle", nargs="?", type=Path, default=Path(__file__).parent, help="folder or archive")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint of this log that you kept")
-    parser.add_argument("--key-fingerprint", dest="fingerprint", default="", type=str.lower, help="SHA-256 of its key")
+    parser.add_argument("--key-fingerprint", dest="fingerprint", type=str.lower, help="SHA-256 of its key")
     parser.add_argument("--witness", dest="witnesses", action="append", default=[], help="vkey of a witness you trust")
     asked = parser.parse_args()
     try:
