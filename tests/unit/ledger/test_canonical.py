@@ -128,3 +128,11 @@ def test_a_naive_instant_is_refused() -> None:
 def test_an_instant_has_one_form(written: str) -> None:
     with pytest.raises(LedgerError):
         canonical.parse_instant(written)
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_an_instant_beyond_the_calendar_is_refused(written: str) -> None:
+    with pytest.raises(LedgerError, match="beyond the years 1 to 9999"):
+        canonical.parse_instant(written)
+    with pytest.raises(LedgerError, match="beyond the years 1 to 9999"):
+        canonical.instant(datetime.fromisoformat(written))

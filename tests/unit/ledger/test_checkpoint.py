@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 from provisioner.errors import LedgerError
 from provisioner.ledger import checkpoint as cp
 from provisioner.ledger.checkpoint import Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The example of Go's golang.org/x/mod/sumdb/note, the implementation that C2SP signed-note describes.
 GO_SIGNER = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
@@ -147,6 +151,15 @@ def test_what_is_not_a_signing_key_is_refused_without_being_repeated(text: str) 
     with pytest.raises(LedgerError) as caught:
         cp.parse_signer(text)
     assert "AYEKFALV" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [GO_SIGNER, GO_SIGNER[:-4], f" {GO_SIGNER}", cp.Cosigner("w1", bytes(32)).render()])
+@pytest.mark.parametrize("parse", [cp.parse_verifier_key, cp.parse_witness_key])
+def test_a_private_key_given_for_a_public_one_is_not_repeated(parse: Callable[[str], object], text: str) -> None:
+    with pytest.raises(LedgerError) as caught:
+        parse(text)
+    assert text.rpartition("+")[2][:8] not in str(caught.value) + caught.value.hint
+    assert "that is a private key" in caught.value.hint
 
 
 def test_a_private_key_is_not_shown_by_repr() -> None:
