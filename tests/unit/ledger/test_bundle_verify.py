@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -278,3 +279,47 @@ def test_a_bundle_without_witnesses_has_plain_proofs(tmp_path: Path) -> None:
     shutil.move(tmp_path / "b.tar.gz", tmp_path / "a.tar.gz")
     write_bundle(cast("Book", book), Wanted(), tmp_path / "b.tar.gz")
     assert agreement.bundle(program, tmp_path / "b.tar.gz", witness=WITNESS.key) == (("OK", None),) * 2
+
+
+def test_a_period_beyond_any_memory_is_no_more_work_than_what_is_there(bundle: Callable[[Wanted], Path]) -> None:
+    folder = bundle(Wanted())
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["size"], manifest["scope"]["last"] = 2**42, 2**41
+    (folder / "manifest.json").write_bytes(canonical.render(manifest))
+    edit(folder / "checkpoints/newest.checkpoint", lambda lines: lines.__setitem__(1, b"%d\n" % 2**42))
+    assert [answer[0] for answer in agreement.bundle(program, folder)] == ["TAMPERED"] * 2
+
+
+def test_a_step_from_the_checkpoint_to_itself_is_none(bundle: Callable[[Wanted], Path]) -> None:
+    folder = bundle(Wanted())
+    _, size, root, *_ = (folder / "checkpoints/newest.checkpoint").read_text().split("\n")
+    step = canonical.render({"size": int(size), "root": root, "proof": []}) + b"\n"
+    edit(folder / "checkpoints/consistency.jsonl", lambda lines: lines.append(step))
+    judged(folder, None, "did not grow")
+
+
+def test_a_contract_under_another_name_is_none(bundle: Callable[[Wanted], Path]) -> None:
+    folder = bundle(Wanted())
+    (folder / "contract").mkdir(exist_ok=True)
+    (folder / "contract" / "abc.txt").write_text("id: FORGED\n")
+    judged(folder, None, "not a text that an entry cites")
+
+
+def test_an_instant_that_is_not_utc_is_none(bundle: Callable[[Wanted], Path]) -> None:
+    folder = bundle(Wanted(since=AT))
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["scope"]["since"] = "2000-01-01T01:00:00+01:00"
+    (folder / "manifest.json").write_bytes(canonical.render(manifest))
+    judged(folder, None, "not an instant")
+
+
+def test_an_extended_header_is_not_read(tmp_path: Path) -> None:
+    """A header of pax may be of any size, and tarfile would hold it whole."""
+    hostile = tmp_path / "hostile.tar.gz"
+    with tarfile.open(hostile, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("demo/manifest.json")
+        member.pax_headers = {"comment": "x" * 2**20}
+        tar.addfile(member)
+    report = verify_bundle(hostile, Outside())
+    assert (report.status, "no regular file" in report.findings[0]) == (Status.TAMPERED, True)
+    assert agreement.bundle(program, hostile) == (("TAMPERED", None),) * 2
