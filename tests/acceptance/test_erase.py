@@ -55,7 +55,7 @@ def test_look_refuse_erase_and_verify(desk: Desk) -> None:
     code, done = desk.ask("audit.erase", *PERSON, "--yes")
     assert (code, done["entry"], done["wiped"], done["found"]) == (0, 3, True, [])
     assert done["references"] == [row["reference"] for row in found["found"] if row["field"] == "operator"]
-    assert len(done["out_of_reach"]) == 3
+    assert len(done["out_of_reach"]) == 4
     assert not named(desk)
     assert desk.ask("audit.verify", "--client", "demo")[1]["status"] == "OK"
     assert desk.kinds() == ["key", "contract", "refused", "erase"]

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from tests.campaigns._secrets import Secret, plant, plant_key
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tests.acceptance.conftest import Desk
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -49,7 +52,7 @@ def plant_all() -> dict[str, Secret]:
     return {secret.kind: secret for secret in made}
 
 
-LEAK = {
+LEAK: dict[str, dict[str, Any]] = {
     "leak_ways": {"type": "list", "elements": "str", "default": []},
     "leak_words": {"type": "list", "elements": "str", "no_log": True, "default": []},
     "leak_mapping": {"type": "dict", "no_log": True, "default": {}},
@@ -120,8 +123,8 @@ def tasks() -> list[dict[str, Any]]:
     ]
 
 
-def copy_checkout(folder: Path) -> None:
-    """Copy what a run needs of the checkout, the telling role first in the play."""
+def copy_checkout(folder: Path, *, roles: Collection[str]) -> None:
+    """Copy what a run needs of the checkout, the telling role first in the play, then these `roles`, or all of them."""
     for name in ("src", "playbooks", "roles"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("molecule", "__pycache__"))
     shutil.copy(CHECKOUT / "tasks.py", folder)
@@ -134,8 +137,9 @@ def copy_checkout(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
     playbook = folder / "playbooks" / "workstation_setup.yml"
-    head, roles, rest = playbook.read_text().partition("  roles:\n")
-    playbook.write_text(f"{head}{roles}    - role: leak\n      tags: [leak]\n{rest}")
+    (play,) = yaml.safe_load(playbook.read_text())
+    kept = [role for role in play["roles"] if role["role"] in roles or not roles]
+    playbook.write_text(json.dumps([{**play, "roles": [{"role": "leak", "tags": ["leak"]}, *kept]}]))
 
 
 @dataclass
@@ -177,8 +181,9 @@ class Site:
             target = self.desk.client / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(json.dumps(content, ensure_ascii=False))
-            command = [Path(sys.executable).with_name("ansible-vault"), "encrypt", target]
-            subprocess.run([*command, "--vault-password-file", self.root / "vault"], check=True, capture_output=True)
+            command = [str(Path(sys.executable).with_name("ansible-vault")), "encrypt", str(target)]
+            command += ["--vault-password-file", str(self.root / "vault")]
+            subprocess.run(command, check=True, capture_output=True)
 
     def of_all(self) -> dict[str, Any]:
         """What every machine has."""
@@ -241,11 +246,11 @@ class Site:
         return done.returncode
 
 
-def make_site(desk: Desk, scratch: Path) -> Site:
-    """Set a site up at a desk; `scratch` is for temporary files, a short path."""
+def make_site(desk: Desk, scratch: Path, *, roles: Collection[str]) -> Site:
+    """Set a site up at a desk; `scratch` is for temporary files, a short path; `roles` as for `copy_checkout`."""
     site = Site(desk, desk.folder / "site", scratch)
     (site.root / "home").mkdir(parents=True)
     (site.root / "checkout").mkdir()
-    copy_checkout(site.root / "checkout")
+    copy_checkout(site.root / "checkout", roles=roles)
     site.write_secrets()
     return site

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 FULL = os.environ.get("PROVISIONER_CAMPAIGN") == "full"
 
+QUICK = ("os_baseline", "network_profile", "intervention_receipt", "acceptance")
+"""The roles of the quick form: those that are given secrets, and the two that every play ends with."""
+
 PROFILE = r"/etc/NetworkManager/system-connections/provisioner-[a-z0-9-]+\.nmconnection"
 ALLOWED = {
     **{f"wifi {index}": PROFILE for index in range(4)},
@@ -56,7 +59,7 @@ esac
 @pytest.fixture(scope="module")
 def site(new_desk: Callable[[], Desk]) -> Iterator[Site]:
     scratch = Path(tempfile.mkdtemp(prefix="s-"))
-    yield make_site(new_desk(), scratch)
+    yield make_site(new_desk(), scratch, roles=() if FULL else QUICK)
     shutil.rmtree(scratch)
 
 

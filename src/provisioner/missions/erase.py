@@ -30,6 +30,7 @@ SHORTEST = 2
 """Characters of a name that is looked for: a single letter is in every text."""
 
 OUT_OF_REACH = (
+    "the files of the client's folder, such as contract.yml, and their history are for you to edit",
     "bundles that were handed out keep what they hold",
     "backups, and other copies of the state folder or of the database, keep what they hold",
     "blocks that the file system or the database server gave back are overwritten when it pleases them",

@@ -62,11 +62,15 @@ def erase(
                 entry = mission.carry_out(book, wish)
             else:
                 mission.finish(book)
-    if json:
-        print_json(_document(name, found, entry=entry, wiped=wiped))
-    else:
-        _show(name, found, entry=entry, wiped=wiped)
+    _tell(name, found, entry=entry, wiped=wiped, json=json)
     return 0
+
+
+def _tell(client: str, found: Found, *, entry: int | None, wiped: bool, json: bool) -> None:
+    if json:
+        print_json(_document(client, found, entry=entry, wiped=wiped))
+    else:
+        _show(client, found, entry=entry, wiped=wiped)
 
 
 def _listed(found: Found) -> list[tuple[str, str, str]]:
