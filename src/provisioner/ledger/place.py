@@ -79,11 +79,7 @@ def leave_trace(path: Path) -> None:
     """Make an empty file (0600), there even after a power cut; raises LedgerError."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise LedgerError(f"{path} cannot be made: {error.strerror}") from error
 
