@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError
-from provisioner.ledger import merkle
 from provisioner.ledger.head import HINT
-from provisioner.ledger.merkle import Frontier
 from provisioner.ledger.prover import Prover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from provisioner.ledger.checkpoint import Checkpoint
-
-BATCH = 1000
-
-
-class Tree(Protocol):
-    """Where the bytes of one log and its cached nodes come from. Nothing that it returns is trusted."""
-
-    def leaves(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[object, object]]:
-        """Yield (index, leaf) of the rows in order of index."""
-
-    def nodes(self, names: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """Return the cached hashes of the nodes (level, position) that there are."""
+    from provisioner.ledger.prover import Tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,23 +46,10 @@ def prove_consistency(tree: Tree, old: Checkpoint, new: Checkpoint) -> Consisten
     """
     if not 0 < old.size <= new.size:
         raise LedgerError(f"there is no proof from a tree of {old.size} entries to one of {new.size}", hint=HINT)
+    prover = Prover(tree, new)
     try:
-        return Consistency(old=old.size, new=new.size, proof=Prover(tree, new).consistency(old))
-    except LedgerError:
-        proof = tuple(merkle.consistency_proof(old.size, new.size, partial(_derived, tree)))
-    if not merkle.extends((old.size, old.root), (new.size, new.root), proof=proof):
+        proof = prover.consistency(old)
+    except LedgerError as error:
         why = f"the log of {new.size} entries does not extend the one of {old.size} that was signed"
-        raise LedgerError(why, hint=HINT)
-    return Consistency(old=old.size, new=new.size, proof=proof, stale=True)
-
-
-def _derived(tree: Tree, level: int, position: int) -> bytes:
-    """Return the hash of a complete subtree from its leaves, in batches: a tree may be larger than memory."""
-    frontier, batch = Frontier(), list[bytes]()
-    for _, leaf in tree.leaves(position << level, (position + 1) << level):
-        batch.append(merkle.leaf_hash(leaf if isinstance(leaf, bytes) else b""))
-        if len(batch) == BATCH:
-            frontier, _ = merkle.extend(frontier, batch)
-            batch.clear()
-    frontier, _ = merkle.extend(frontier, batch)
-    return frontier.root
+        raise LedgerError(why, hint=HINT) from error
+    return Consistency(old=old.size, new=new.size, proof=proof, stale=prover.stale)

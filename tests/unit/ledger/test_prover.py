@@ -10,7 +10,7 @@ from provisioner.ledger.checkpoint import Checkpoint
 from provisioner.ledger.prover import Prover
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SIZE = 100
 HASHES = [merkle.leaf_hash(bytes([number])) for number in range(SIZE)]
@@ -22,7 +22,11 @@ class Nodes:
     def __init__(self) -> None:
         _, made = merkle.extend(merkle.Frontier(), HASHES)
         self.known = {(node.level, node.position): node.hash for node in made}
+        self.bytes = [bytes([number]) for number in range(SIZE)]
         self.questions = 0
+
+    def leaves(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[object, object]]:
+        yield from list(enumerate(self.bytes))[start:stop]
 
     def nodes(self, names: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         self.questions += 1
@@ -70,13 +74,23 @@ def test_another_entry_or_another_head_is_not_proved(nodes: Nodes) -> None:
 
 
 @pytest.mark.parametrize("damage", ["wrong", "missing"])
-def test_a_cache_that_does_not_give_the_root_proves_nothing(nodes: Nodes, damage: str) -> None:
+def test_where_the_cache_does_not_give_the_root_the_entries_do(nodes: Nodes, damage: str) -> None:
     if damage == "wrong":
         nodes.known[3, 1] = bytes(32)
     else:
         del nodes.known[3, 1]
     prover = Prover(nodes, head(SIZE))
-    with pytest.raises(LedgerError, match="cannot be proved"):
-        prover.inclusion(0, HASHES[0])
-    with pytest.raises(LedgerError, match="cannot be proved"):
-        prover.consistency(head(8))
+    for index in range(16):
+        path = prover.inclusion(index, HASHES[index])
+        assert merkle.includes(HASHES[index], index, SIZE, proof=path, root=head(SIZE).root)
+    assert prover.stale
+    assert merkle.extends((8, head(8).root), (SIZE, head(SIZE).root), proof=prover.consistency(head(8)))
+    assert not Prover(nodes, head(8)).stale
+
+
+def test_entries_that_were_changed_prove_nothing(nodes: Nodes) -> None:
+    """Negative control: the bytes are derived anew, and give another root."""
+    nodes.known[3, 1] = bytes(32)
+    nodes.bytes[9] = b"another"
+    with pytest.raises(LedgerError, match="entry 0 cannot be proved"):
+        Prover(nodes, head(SIZE)).inclusion(0, HASHES[0])
