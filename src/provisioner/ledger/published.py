@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,11 +45,31 @@ def publish(folder: Path, checkpoint: Checkpoint, *, at: datetime) -> Path:
 
     In this order a crash between the two can never leave `latest` behind a checkpoint that someone has copied.
     """
+    write_durably(folder / LATEST, checkpoint.note, mode=0o644)
+    return publish_numbered(folder, checkpoint, at=at)
+
+
+def publish_numbered(folder: Path, checkpoint: Checkpoint, *, at: datetime) -> Path:
+    """Write the numbered file alone, whole and synced, and return its path: `latest` belongs to whoever signs."""
     stamp = canonical.instant(at).replace("-", "").replace(":", "")
     path = folder / f"{checkpoint.size:010d}-{stamp}{SUFFIX}"
-    write_durably(folder / LATEST, checkpoint.note, mode=0o644)
     write_durably(path, checkpoint.note, mode=0o644)
     return path
+
+
+def after(folder: Path, old: Checkpoint) -> tuple[Checkpoint, ...]:
+    """Return the numbered checkpoints larger than `old`, smallest first; none if `old` itself has no numbered file.
+
+    They are in a folder whose `latest` is an older copy. What cannot be read is left out.
+    """
+    good = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with suppress(LedgerError):
+            good.append(read_checkpoint(path))
+    if all(checkpoint.note != old.note for checkpoint in good):
+        return ()
+    larger = (checkpoint for checkpoint in good if checkpoint.size > old.size)
+    return tuple(sorted(larger, key=lambda checkpoint: checkpoint.size))
 
 
 def read_all(folder: Path) -> tuple[tuple[Checkpoint, ...], tuple[Unreadable, ...]]:

@@ -17,10 +17,10 @@ from provisioner.ledger.history import KeyHistory, read_history
 from provisioner.ledger.keys import KeyFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from provisioner.ledger.checkpoint import Checkpoint, Signer
+    from provisioner.ledger.checkpoint import Checkpoint, Signer, VerifierKey
     from provisioner.ledger.entry import Entry
     from provisioner.ledger.merkle import Frontier
     from provisioner.ledger.store import Transaction
@@ -56,6 +56,7 @@ def take_over(
     verifiers = [one.verifier for one in able]
     if latest and not head.is_signed(latest, verifiers):
         _refuse_old(read_history(key_entries(tables.leaves()), origin=origin), signer, folder=key_folder)
+        latest = _newest_signed(checkpoint_folder, latest, verifiers)
     frontier = head.trusted_frontier(tables, latest, keys=verifiers)
     if following:
         history = read_history(key_entries(tables.leaves()), origin=origin)
@@ -70,6 +71,15 @@ def take_over(
         _refuse_old(read_history(key_entries(tables.leaves()), origin=origin), signer, folder=key_folder)
     keys.check_public_half(key_folder, signer.verifier)
     return frontier, signer
+
+
+def _newest_signed(folder: Path, latest: Checkpoint, verifiers: Sequence[VerifierKey]) -> Checkpoint:
+    """Return what `latest` should hold, where it is an older copy, of a key that was replaced since; else `latest`.
+
+    Nothing is overlooked: the older copy is also in its numbered file, and one larger is what these keys signed.
+    """
+    signed = [one for one in published.after(folder, latest) if head.is_signed(one, verifiers)]
+    return signed[-1] if signed else latest
 
 
 def _newest(tables: Transaction, since: int) -> list[Entry]:

@@ -93,7 +93,7 @@ def anchor(book: Book, checkpoint: Checkpoint, asked: Asked, *, at: datetime) ->
     Who vouched for it before is not asked again. `at` names the file, should a crash have kept it from being written.
     """
     folder = book.checkpoint_folder
-    path = beside.file_of(folder, checkpoint) or published.publish(folder, checkpoint, at=at)
+    path = beside.file_of(folder, checkpoint) or published.publish_numbered(folder, checkpoint, at=at)
     attempts = [
         _tried(f"witness {witness.key.name} at {witness.url}", partial(_cosigned, book, path, witness))
         for witness in asked.witnesses

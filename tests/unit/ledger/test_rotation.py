@@ -316,3 +316,48 @@ def test_a_key_entry_that_somebody_else_appended_changes_nothing(desk: Desk) -> 
     keys.stage(folder(desk), theirs)
     with desk.open() as book, pytest.raises(LedgerError):
         book.append([desk.draft("no")])
+
+
+def put_back(desk: Desk) -> list[Path]:
+    """Write, change the key, write; then put the `latest` of before the change back. Return the numbered files."""
+    desk.write("one")
+    old = (desk.state / "checkpoints/demo/latest").read_bytes()
+    rotate(desk)
+    desk.write("two")
+    (desk.state / "checkpoints/demo/latest").write_bytes(old)
+    return sorted((desk.state / "checkpoints/demo").glob("*.checkpoint"))
+
+
+def test_an_older_latest_of_the_key_before_does_not_hold_the_log_up(desk: Desk) -> None:
+    put_back(desk)
+    assert goes_on(desk) == [0, 2]
+    newest = published.latest(desk.state / "checkpoints/demo")
+    assert newest is not None and newest.size == 5
+
+
+def test_an_older_latest_does_not_hide_entries_that_were_taken_away(
+    desk: Desk, tmp_path: Path, make_desk: Callable[[Path], Desk]
+) -> None:
+    desk.write("one")
+    before = (desk.state / "checkpoints/demo/latest").read_bytes()
+    rotate(desk)
+    old = make_desk(tmp_path / "old")
+    old.become(desk)
+    desk.write("two")
+    (desk.state / "checkpoints/demo/latest").write_bytes(before)
+    desk.take_database(old)
+    with desk.open() as book, pytest.raises(LedgerError, match="holds 3 entries, but 4 were signed"):
+        book.append([desk.draft("no")])
+
+
+@pytest.mark.parametrize("kept", [0, -1])
+def test_a_latest_of_another_key_that_no_numbered_file_explains_is_refused(desk: Desk, kept: int) -> None:
+    """Without the numbered file of `latest` it would be lost; without a larger one of our key there is no other."""
+    numbered = put_back(desk)
+    if kept == 0:
+        for path in numbered[1:]:
+            path.unlink()
+    else:
+        numbered[0].unlink()
+    with desk.open() as book, pytest.raises(LedgerError, match="newest checkpoint was not signed by the key"):
+        book.append([desk.draft("no")])

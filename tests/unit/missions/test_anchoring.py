@@ -11,7 +11,7 @@ import pytest
 from tests._authority import Authority
 
 from provisioner.errors import LedgerError, NoAnswer, UsageError
-from provisioner.ledger import beside
+from provisioner.ledger import beside, published
 from provisioner.ledger.book import Book, open_book
 from provisioner.ledger.checkpoint import (
     Cosigner,
@@ -211,6 +211,20 @@ def test_a_checkpoint_that_a_crash_left_without_its_file_gets_it_back(office: Of
     before = numbered.read_bytes()
     numbered.unlink()
     assert office.anchor().path.read_bytes() == before
+
+
+def test_an_older_checkpoint_that_gets_its_file_back_does_not_become_the_newest(office: Office) -> None:
+    """Another command may sign, and change the key, between the reading of `latest` and the asking."""
+    older = office.book.sign(AT)
+    (numbered,) = office.book.checkpoint_folder.glob("*.checkpoint")
+    numbered.unlink()
+    office.book.rotate(AT, "op-1", reason="rotation")
+    with office.open() as other:
+        newest = other.sign(AT)
+    assert anchor(office.book, older, Asked(), at=AT).checkpoint == older
+    assert published.latest(office.book.checkpoint_folder) == newest
+    with office.open() as other:
+        other.append([Draft("note", AT, "op-1", {"text": "it goes on"})])
 
 
 def test_nodes_that_do_not_prove_growth_are_not_sent(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
