@@ -417,10 +417,10 @@ PLANTED = {
         test_entries,
     ),
     "a bad signature beside a good one": ("all(signed(key", "any(signed(key", test_notes),
-    "a proof may be another entry's": ("if place != index", "if False", None),
-    "entries of others may be shown": ("or self.foreign(entry):", ":", None),
+    "a proof may be another entry's": ("refuse(place != index", "refuse(False", None),
+    "entries of others may be shown": ("or self.foreign(entry), why", ", why", None),
     "the newest checkpoint is believed unsigned": ("if why and (bad is None or bad.tree)", "if False", None),
-    "an older tree is believed": ("if why or not reached", "if why", None),
+    "an older tree is believed": ("if why or not (same or (kept.size, True) in self.steps(kept))", "if why", None),
 }
 
 
