@@ -210,5 +210,17 @@ def test_no_byte_is_left_in_the_file_and_its_log(desk: Any) -> None:
         assert b"Jane" not in files(desk)
 
 
+@pytest.mark.sqlite("it reads the bytes of the file")
+def test_a_wipe_removes_what_was_deleted_without_care(desk: Any) -> None:
+    with desk.open() as book:
+        fill(book, desk)
+        with desk.attack() as connection:
+            connection.execute("PRAGMA secure_delete = 0")
+            connection.execute("DELETE FROM details")
+        assert b"Jane Doe" in files(desk), "the control"
+        book.wipe()
+        assert b"Jane" not in files(desk)
+
+
 def files(desk: Any) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(desk.state.rglob("*")) if path.is_file())

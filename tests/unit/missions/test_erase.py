@@ -230,6 +230,13 @@ def test_the_term_is_of_calendar_months_in_the_zone_of_the_contract(desk: Any, c
     assert found.fields == ({"check": 1, "operator": 1} if goes else {})
 
 
+@pytest.mark.parametrize(("day", "goes"), [(1, True), (2, False)])
+def test_a_term_of_days_is_over_on_its_last_day(desk: Any, day: int, goes: bool) -> None:
+    prepare(desk, at=datetime(2026, 8, day, 12, tzinfo=UTC))
+    with desk.book() as book:
+        assert bool(look(book, replace(EXPIRED, contract=term("30d")))) is goes
+
+
 def test_what_is_cited_anew_stays_and_so_does_whoever_asks(desk: Any) -> None:
     prepare(desk, at=START - timedelta(days=1000))
     with desk.book() as book:

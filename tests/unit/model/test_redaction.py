@@ -85,6 +85,7 @@ def test_the_order_of_the_secrets_does_not_matter(known: list[str], text: str) -
 def test_of_secrets_that_overlap_nothing_is_left() -> None:
     assert redactor(["abcd", "cdef"])("abcdef") == REDACTED
     assert redactor(["abc", "abcdef"])("abcdef") == REDACTED
+    assert redactor(["bcd", "abcdef"])("abcdef") == REDACTED
     assert redactor(["hunter2"])("hunter2hunter2") == REDACTED
 
 
