@@ -57,9 +57,13 @@ def certify(name: str, *, by: Holder | None = None, until: datetime, purpose: bo
     built = x509.CertificateBuilder(issuer, _name(name), key.public_key(), x509.random_serial_number())
     built = built.not_valid_before(datetime.now(UTC) - timedelta(days=1)).not_valid_after(until)
     built = built.add_extension(x509.BasicConstraints(ca=not purpose, path_length=None), critical=True)
+    built = built.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    signer = by.key if by else key
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    built = built.add_extension(above, critical=False)
     if purpose:
         built = built.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-    return Holder(built.sign(by.key if by else key, hashes.SHA256()), key)
+    return Holder(built.sign(signer, hashes.SHA256()), key)
 
 
 class Authority:

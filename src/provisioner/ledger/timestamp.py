@@ -32,9 +32,16 @@ HASHES = {
 _TO_CERTIFICATES = ((0x30, 0), (0x30, 1), (0xA0, 0), (0x30, 0), (0xA0, 0))
 """From a TimeStampResp to the certificates of its SignedData: the tag at each level, and which one with that tag."""
 
+_NO_ROOT = ("unable to get issuer certificate", "unable to get local issuer certificate")
+"""What OpenSSL says of a chain that ends before a root."""
+
 
 class TimeStampError(LedgerError):
     """A time stamp does not say what it should."""
+
+
+class UnknownAuthorityError(TimeStampError):
+    """A time stamp that may well be sound is by none of the authorities that somebody trusts."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ def verify(token: bytes, message: bytes, *, authorities: Authorities, nonce: int
     """Return the instant (aware, UTC) at which an authority says that `message` existed.
 
     `token` is a TimeStampResp in DER, as the service sent it; `nonce` is the request's, None when it is long gone.
-    Raises TimeStampError: no token, not granted, over something else, another request's, or by no authority of these.
+    Raises TimeStampError: no token, not granted, over something else, another request's, or its signature or a
+    certificate is bad; UnknownAuthorityError: nothing of that, but it is by no authority of these.
     """
     response = _parsed(token)
     if response.status != PKIStatus.GRANTED:
@@ -91,8 +99,22 @@ def verify(token: bytes, message: bytes, *, authorities: Authorities, nonce: int
     try:
         VerifierBuilder(roots=list(authorities.roots)).build().verify_message(response, message)
     except Exception as error:  # the same
-        raise TimeStampError(f"no authority of those trusted vouches for the time stamp: {_reason(error)}") from error
+        kind = UnknownAuthorityError if _is_strangers(response, message) else TimeStampError
+        raise kind(f"no authority of those trusted vouches for the time stamp: {_reason(error)}") from error
     return info.gen_time
+
+
+def _is_strangers(response: TimeStampResponse, message: bytes) -> bool:
+    """Whether the token agrees with the certificates in it: then all that it lacks is somebody who trusts their root.
+
+    Of one that does not carry its root, no more can be told than that the root is missing.
+    """
+    try:
+        own = [x509.load_der_x509_certificate(certificate) for certificate in response.signed_data.certificates]
+        VerifierBuilder(roots=own).build().verify_message(response, message)
+    except Exception as error:  # the same
+        return _reason(error) in _NO_ROOT and not any(one.issuer == one.subject for one in own)
+    return True
 
 
 def _reason(error: Exception) -> str:

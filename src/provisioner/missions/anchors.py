@@ -47,6 +47,8 @@ class Vouched:
     warnings: tuple[str, ...] = ()
 
 
+KEEP = "after a change of authority, keep the root of the one before in the file of roots too"
+
 NOBODY = Vouched()
 """Nobody was asked."""
 
@@ -59,26 +61,41 @@ class _Voice:
     given: bool
     anchors: tuple[Anchor, ...]
     damaged: tuple[str, ...]
+    strangers: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> str:
+        """What is to be said of tokens by authorities that are not among those trusted; they are no damage."""
+        if not self.strangers:
+            return ""
+        count, newest = len(self.strangers), self.strangers[-1]
+        are = "time stamp is" if count == 1 else "time stamps are"
+        return f"{count} {are} by none of {self.who}, the newest {newest}: {KEEP}"
 
 
 def vouched(book: Book, trusted: Trusted) -> Vouched:
     """Return the anchors that these parties give the log.
 
     A cosignature or a token that does not verify is among `damaged`. Raises LedgerError when a party that was named by
-    the person who asks vouches for nothing here; of one in the settings, that is a warning.
+    the person who asks vouches for nothing here; of one in the settings, that is a warning. A token of an authority
+    that is not among those trusted is a warning too.
     """
     voices = [*_witnesses(book, trusted), *_authority(book, trusted)]
     silent = [voice for voice in voices if not voice.anchors and not voice.damaged]
     for voice in silent:
         if voice.given:
+            unknown = f"; {voice.unknown}" if voice.unknown else ""
             raise LedgerError(
-                f"no checkpoint of {book.origin} kept here is vouched for by {voice.who}",
+                f"no checkpoint of {book.origin} kept here is vouched for by {voice.who}{unknown}",
                 hint="ask a witness itself for the checkpoint it keeps, and give that with --checkpoint",
             )
     return Vouched(
         anchors=tuple(max(voice.anchors, key=_size) for voice in voices if voice.anchors),
         damaged=tuple(dict.fromkeys(sentence for voice in voices for sentence in voice.damaged)),
-        warnings=tuple(f"no checkpoint kept here is vouched for by {voice.who}" for voice in silent),
+        warnings=(
+            *(f"no checkpoint kept here is vouched for by {voice.who}" for voice in silent),
+            *(voice.unknown for voice in voices if voice.unknown),
+        ),
     )
 
 
@@ -110,18 +127,21 @@ def _authority(book: Book, trusted: Trusted) -> Iterator[_Voice]:
         return
     anchors: list[Anchor] = []
     damaged: list[str] = []
+    strangers: list[str] = []
     whose = _whose(trusted.authorities_given)
     for path in sorted(book.checkpoint_folder.glob(f"*{beside.STAMPED}")):
         plain = path.with_suffix(SUFFIX)
         try:
             checkpoint = beside.cosigned(plain)
             at = timestamp.verify(beside.token_of(plain) or b"", plain.read_bytes(), authorities=trusted.authorities)
+        except timestamp.UnknownAuthorityError:
+            strangers.append(path.name)
         except LedgerError as error:
             damaged.append(f"{path.name}: {error}")
         else:
             anchors.append(Anchor(checkpoint=checkpoint, name=f"time stamp{whose} ({instant(at)}), checkpoint"))
     who = f"the time-stamp authorities{whose}"
-    yield _Voice(who, trusted.authorities_given, tuple(anchors), tuple(damaged))
+    yield _Voice(who, trusted.authorities_given, tuple(anchors), tuple(damaged), tuple(strangers))
 
 
 def _whose(given: bool) -> str:

@@ -15,7 +15,14 @@ from tests._authority import Authority
 
 from provisioner.errors import LedgerError
 from provisioner.ledger import timestamp
-from provisioner.ledger.timestamp import Authorities, TimeStampError, parse_authorities, request, verify
+from provisioner.ledger.timestamp import (
+    Authorities,
+    TimeStampError,
+    UnknownAuthorityError,
+    parse_authorities,
+    request,
+    verify,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +88,33 @@ def test_each_way_to_be_wrong_has_its_sentence(
     assert "did not grant a token: status 2" in refused(authority.answer(b"0\x00"), MESSAGE, trusted)
     for damaged in (b"", b"x", token[:-1], token + b"x", b"\x30\x80" + token):
         assert "not a time stamp" in refused(damaged, MESSAGE, trusted)
+
+
+@pytest.mark.parametrize("sent", ["all", "no root", "the signer alone"])
+def test_a_strangers_token_is_told_from_a_damaged_one(trusted: Authorities, tmp_path: Path, sent: str) -> None:
+    other = Authority(tmp_path)
+    if sent != "all":
+        chain = other.folder / "chain.pem"
+        middle = chain.read_bytes().partition(b"-----END CERTIFICATE-----\n")
+        chain.write_bytes(b"".join(middle[:2]) if sent == "no root" else (other.folder / "tsa.pem").read_bytes())
+    token = other.answer(request(MESSAGE).body)
+    with pytest.raises(UnknownAuthorityError):
+        verify(token, MESSAGE, authorities=trusted)
+    with pytest.raises(TimeStampError) as caught:
+        verify(token, b"another checkpoint", authorities=trusted)
+    assert not isinstance(caught.value, UnknownAuthorityError)
+
+
+def test_a_changed_token_of_a_trusted_authority_is_never_taken_for_a_strangers(
+    token: bytes, trusted: Authorities
+) -> None:
+    for where in range(0, len(token), 7):
+        changed = bytearray(token)
+        changed[where] ^= 1
+        try:
+            verify(bytes(changed), MESSAGE, authorities=trusted)
+        except TimeStampError as error:
+            assert not isinstance(error, UnknownAuthorityError), where
 
 
 def test_a_token_for_an_md5_of_the_message_is_refused(authority: Authority, trusted: Authorities) -> None:

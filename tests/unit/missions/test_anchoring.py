@@ -334,13 +334,36 @@ def test_a_replayed_token_is_not_kept(office: Office, authority: Authority) -> N
     assert beside.token_of(path) is None
 
 
-def test_an_authority_that_nobody_trusts_is_a_finding_and_a_named_one_that_said_nothing_too(
-    office: Office, authority: Authority, tmp_path: Path
-) -> None:
+def test_a_named_authority_that_said_nothing_is_an_error(office: Office, authority: Authority, tmp_path: Path) -> None:
     stranger = parse_authorities(Authority(tmp_path / "stranger").roots.read_bytes())
-    with pytest.raises(LedgerError, match="vouched for by the time-stamp authorities"):
+    with pytest.raises(LedgerError, match=r"vouched for by the time-stamp authorities$"):
         vouched(office.book, Trusted(authorities=stranger, authorities_given=True))
     roots = parse_authorities(authority.roots.read_bytes())
     office.anchor(Asked(authority=AskedAuthority(url="http://tsa", authorities=roots, ask=authority.answer)))
-    found = vouched(office.book, Trusted(authorities=stranger))
-    assert "no authority of those trusted" in found.damaged[0]
+    with pytest.raises(LedgerError, match="1 time stamp is by none of the time-stamp authorities"):
+        vouched(office.book, Trusted(authorities=stranger, authorities_given=True))
+
+
+def test_after_a_change_of_authority_the_older_stamps_are_a_warning_and_no_finding(
+    office: Office, authority: Authority, tmp_path: Path
+) -> None:
+    later = Authority(tmp_path / "later")
+    pems = [one.roots.read_bytes() for one in (authority, later)]
+    before, after, both = (parse_authorities(pem) for pem in (*pems, b"".join(pems)))
+    old = office.anchor(
+        Asked(authority=AskedAuthority(url="http://tsa", authorities=before, ask=authority.answer))
+    ).path
+    office.grow(2)
+    new = AskedAuthority(url="http://later", authorities=after, ask=later.answer)
+    assert not office.anchor(Asked(authority=new)).alone
+    found = vouched(office.book, Trusted(authorities=after))
+    assert (found.damaged, [one.checkpoint.size for one in found.anchors]) == ((), [6])
+    (warning,) = found.warnings
+    assert f"the newest {old.with_suffix('.tsr').name}: after a change of authority, keep the root" in warning
+    assert verify_log(office.book, vouched=found).status is Status.OK
+    assert vouched(office.book, Trusted(authorities=both)).warnings == ()
+    token = bytearray(old.with_suffix(".tsr").read_bytes())
+    token[-1] ^= 1
+    old.with_suffix(".tsr").write_bytes(token)
+    for roots in (before, after, both):
+        assert vouched(office.book, Trusted(authorities=roots)).damaged, "the control: a bad signature is a finding"
