@@ -390,7 +390,7 @@ def test_secrets_are_in_no_process_list_and_remain_nowhere(site: Site) -> None:
         {"name": "First", "ansible.builtin.command": "true"},
         {"name": "Say", "ansible.builtin.fail": {"msg": "the password is {{ ansible_become_password }}"}},
     )
-    seen: dict[str, object] = {}
+    seen: dict[str, Any] = {}
 
     def look() -> None:
         seen["commands"] = living(CANARY)
@@ -408,7 +408,9 @@ def test_secrets_are_in_no_process_list_and_remain_nowhere(site: Site) -> None:
     sockets = seen["sockets"]
     assert isinstance(sockets, Path)
     assert (seen["commands"], seen["mode"]) == ([], 0o700)
-    assert seen["files"] == ["hosts.yml"], "the control: the inventory of the run has it while it runs"
+    assert sorted(seen["files"]) == ["hosts.yml", "secrets.json"], (
+        "the control: the inventory of the run has it while it runs"
+    )
     assert files_with(CANARY, site.folder) == []
     assert not sockets.exists()
     (failed,) = [event for event in events if event.kind is EventKind.FAILED]
@@ -518,6 +520,17 @@ def test_nothing_goes_on_after_kill_9_and_the_last_task_is_known(site: Site) -> 
     site.executor().discard("iv-9")
     assert not (site.runs / "iv-9").exists()
     assert site.executor().salvage("iv-9") == ()
+
+
+@pytest.mark.parametrize(("kept", "tasks"), [(json.dumps([CANARY]), [f"Join with {REDACTED}"]), ('["', []), (None, [])])
+def test_what_a_dead_controller_left_says_no_secret(site: Site, kept: str | None, tasks: list[str]) -> None:
+    folder = site.runs / "iv-8" / "artifacts" / "iv-8" / "job_events"
+    folder.mkdir(parents=True)
+    told = {"event": "playbook_on_task_start", "event_data": {"task": f"Join with {CANARY}"}}
+    (folder / "1-a-partial.json").write_text(json.dumps(told))
+    if kept is not None:
+        (site.runs / "iv-8" / "secrets.json").write_text(kept)
+    assert [event.task for event in site.executor().salvage("iv-8")] == tasks
 
 
 def test_a_machine_that_stops_answering_ends_as_unreachable_in_time(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -183,6 +184,7 @@ class AnsibleExecutor:
             for asset in order.assets
         }
         workspace.inventory.write_text(render_inventory(order, connections), encoding="utf-8")
+        workspace.secrets.write_text(json.dumps(secrets), encoding="utf-8")
         workspace.config.write_text(render_config(workspace, self.known_hosts, self.limits), encoding="utf-8")
         runner = init_runner(
             private_data_dir=str(workspace.root),
@@ -208,10 +210,18 @@ class AnsibleExecutor:
         return tuple(sorted(path.name for path in self.runs.iterdir())) if self.runs.exists() else ()
 
     def salvage(self, intervention: str) -> tuple[Event, ...]:
-        """Return the events that the run of a dead controller left; raises StillRunning while a process of it lives."""
+        """Return the events that the run of a dead controller left; raises StillRunning while a process of it lives.
+
+        None of them where the list of its secrets cannot be read: what they say could not be told from a secret.
+        """
         workspace = Workspace(self.runs / intervention)
         prove_dead(workspace.alive, patience=5)
-        return tuple(event for event in map(translate.translate, workspace.raw_events()) if event is not None)
+        try:
+            secrets = tuple(json.loads(workspace.secrets.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return ()
+        events = (translate.translate(record, secrets) for record in workspace.raw_events())
+        return tuple(event for event in events if event is not None)
 
     def discard(self, intervention: str) -> None:
         """Remove the folder of a run that is proven dead."""

@@ -67,6 +67,11 @@ class Workspace:
         return self.root / "ansible.cfg"
 
     @property
+    def secrets(self) -> Path:
+        """What no word of the run may show, kept as long as the run's raw events: a JSON list of texts."""
+        return self.root / "secrets.json"
+
+    @property
     def alive(self) -> Path:
         """The lock that the run's processes hold."""
         return self.root / "alive.lock"
