@@ -6,7 +6,6 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.postgresql import PASSWORD
 
 if TYPE_CHECKING:
