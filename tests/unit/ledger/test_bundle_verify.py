@@ -183,6 +183,21 @@ def test_an_entry_is_to_blame_also_before_a_change_of_key_and_another_bad_one(bu
     judged(folder, 5, "not in the tree")
 
 
+def test_a_proof_against_another_form_of_the_checkpoint_is_none(bundle: Callable[[Wanted], Path]) -> None:
+    """Witnesses' lines are part of what is handed over: a proof cannot go without them unseen."""
+    folder = bundle(Wanted())
+    path, plain = folder / "proofs/0000000004.tlog-proof", (folder / "checkpoints/newest.checkpoint").read_text()
+    path.write_text(path.read_text().partition("\n\n")[0] + "\n\n" + plain)
+    judged(folder, 4, "not in the tree")
+
+
+def test_a_manifest_that_names_other_entries_is_refused(bundle: Callable[[Wanted], Path]) -> None:
+    folder = bundle(Wanted(intervention="iv-0000000000000003"))
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    (folder / "manifest.json").write_bytes(canonical.render(manifest | {"indices": [[0, 0], [9, 10]]}))
+    judged(folder, None, "names other entries")
+
+
 # What was kept outside.
 
 
@@ -216,6 +231,13 @@ def test_a_log_written_anew_with_its_own_key_contradicts_a_kept_checkpoint(
     lines = (folder / "checkpoints/consistency.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "checkpoints/consistency.jsonl").write_bytes(b"".join(lines[2:]))
     assert "no proof leads from the kept checkpoint" in against(folder, kept[1]).findings[0]
+
+
+def test_a_kept_checkpoint_that_nobody_signed_is_no_anchor(book: PaperBook, bundle: Callable[[Wanted], Path]) -> None:
+    folder, true = bundle(Wanted()), read_all(book.checkpoint_folder)[0][2]
+    kept = sign_checkpoint(true.size, true.root, signer=Signer("provisioner/demo", seed("stranger")))
+    assert "was not signed by the key" in against(folder, kept).findings[0]
+    assert agreement.bundle(program, folder, kept=kept) == (("TAMPERED", None),) * 2
 
 
 def test_what_cannot_be_compared_is_a_mistake_of_the_command(

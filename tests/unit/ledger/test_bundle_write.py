@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from tests.campaigns._paper import AT, OPERATOR, PaperBook, sample
+from tests.campaigns._paper import AT, OPERATOR, PaperBook, sample, seed
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import merkle
 from provisioner.ledger.bundle_choice import Wanted
 from provisioner.ledger.bundle_write import Written, write_bundle
-from provisioner.ledger.checkpoint import parse_checkpoint
+from provisioner.ledger.checkpoint import Signer, parse_checkpoint
 from provisioner.ledger.entry import Draft
 from provisioner.ledger.proof import parse_proof
 from provisioner.ledger.store import Detail
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from provisioner.ledger.book import Book
 
 VECTOR = Path(__file__).parent / "vectors" / "v1.bundle.tar.gz"
+ALL = [(level, position) for level in range(4) for position in range(15)]
 PROGRAMS = {"demo/verify.py", "demo/VERIFY.md"}
 
 
@@ -136,6 +137,27 @@ def test_a_log_that_is_not_what_was_signed_is_not_exported(book: PaperBook, tmp_
         write(book, Wanted(details=True), tmp_path / "b.tar.gz")
     assert "audit.verify" in caught.value.hint
     assert not list(tmp_path.glob("*.gz*")) and not list(tmp_path.glob(".b*"))
+
+
+def test_what_was_signed_is_looked_at_beyond_what_is_shown(book: PaperBook, tmp_path: Path) -> None:
+    """Proofs from an intact cache would hold: it is the rest of the log that changed."""
+    nodes = book.nodes(ALL)
+    book.rows[5] = book.rows[5].replace(b"changed", b"charged")
+    book.nodes = lambda wanted: {name: nodes[name] for name in wanted}  # type: ignore[method-assign]
+    with pytest.raises(LedgerError, match="is not what was signed"):
+        write(book, Wanted(intervention="iv-0000000000000003"), tmp_path / "b.tar.gz")
+
+
+def test_two_forms_of_a_checkpoint_have_one_line(tmp_path: Path) -> None:
+    book = PaperBook(tmp_path / "checkpoints")
+    book.publish(book.signers[0], Signer(book.origin, seed("stranger")))
+    book.at += timedelta(seconds=1)
+    book.publish()
+    book.add("note", {})
+    book.publish()
+    write(book, Wanted(), tmp_path / "b.tar.gz")
+    lines = files(tmp_path / "b.tar.gz")["demo/checkpoints/consistency.jsonl"].splitlines()
+    assert [json.loads(line)["size"] for line in lines] == [1]
 
 
 def test_a_wrong_cache_changes_no_byte_of_a_bundle(
