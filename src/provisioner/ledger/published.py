@@ -45,16 +45,22 @@ def publish(folder: Path, checkpoint: Checkpoint, *, at: datetime) -> Path:
 
     In this order a crash between the two can never leave `latest` behind a checkpoint that someone has copied.
     """
+    path = _numbered(folder, checkpoint, at)
     write_durably(folder / LATEST, checkpoint.note, mode=0o644)
-    return publish_numbered(folder, checkpoint, at=at)
+    write_durably(path, checkpoint.note, mode=0o644)
+    return path
 
 
 def publish_numbered(folder: Path, checkpoint: Checkpoint, *, at: datetime) -> Path:
     """Write the numbered file alone, whole and synced, and return its path: `latest` belongs to whoever signs."""
-    stamp = canonical.instant(at).replace("-", "").replace(":", "")
-    path = folder / f"{checkpoint.size:010d}-{stamp}{SUFFIX}"
+    path = _numbered(folder, checkpoint, at)
     write_durably(path, checkpoint.note, mode=0o644)
     return path
+
+
+def _numbered(folder: Path, checkpoint: Checkpoint, at: datetime) -> Path:
+    stamp = canonical.instant(at).replace("-", "").replace(":", "")
+    return folder / f"{checkpoint.size:010d}-{stamp}{SUFFIX}"
 
 
 def after(folder: Path, old: Checkpoint) -> tuple[Checkpoint, ...]:
