@@ -84,7 +84,8 @@ class Desk:
         if self._server is None:
             shutil.copy(other.database, self.database)
         else:
-            self._name = self._server.create(template=other._name)
+            self.open().close()
+            self._server.copy(other._name, self._name)
 
     def lose_database(self) -> None:
         """Have a database that was never written to."""

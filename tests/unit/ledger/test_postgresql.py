@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.postgresql import PASSWORD, USER
+from tests.postgresql import ENDED, PASSWORD, USER
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import postgresql as backend
@@ -189,9 +189,8 @@ def test_a_server_that_was_away_between_two_writes_is_found_again(postgresql: Se
 
 def disconnect(postgresql: Server, name: str) -> None:
     """End every session of the database and wait until they are gone."""
-    query = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE datname = %s"
     with postgresql.connect() as connection:
-        connection.execute(query, (name,))
+        connection.execute(ENDED, (name,))
 
 
 def test_a_writer_that_waits_too_long_says_so_and_may_try_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
