@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from tests.campaigns._mission import intervene
 
+from provisioner.config.settings import prepare_state
 from provisioner.errors import LedgerError
 from provisioner.ledger import sqlite
 from provisioner.ledger.book import Book, open_book
@@ -80,6 +81,7 @@ def texts(job: Job, command: int, group: int) -> list[str]:
 
 def work(job: Job, say: Say) -> None:
     """Do the job. The first entry of each group has a personal value beside it, kept before the append."""
+    prepare_state(Path(job.state))
     if job.mission:
         intervene(Path(job.state), job.name, say=say)
         return
