@@ -56,10 +56,20 @@ class Memory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder alone: no other thread or process is in such a block meanwhile."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        """Hold the folder alone: no other thread or process is in such a block meanwhile.
+
+        Raises LedgerError when the folder, or the lock in it, cannot be had.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = (self.folder / "lock").open("a")
+        except OSError as error:
+            raise LedgerError(f"{self.folder}: the witness cannot write here: {error.strerror}") from error
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:
+                raise LedgerError(f"{handle.name}: cannot be locked: {error.strerror}") from error
             yield
 
     def make_key(self, name: str) -> Cosigner:

@@ -18,6 +18,7 @@ from provisioner.serving.memory import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.unit.serving.conftest import Tree
 
@@ -135,6 +136,13 @@ def test_a_memory_that_fails_is_a_500_that_says_nothing_of_it(
     status, _, body = served.ask("POST", "/add-checkpoint", tree.body(0, 8))
     assert (status, b"secret" in body) == (500, False)
     assert served.told[0] == "error: /secret/place: no space"
+
+
+def test_a_folder_that_cannot_be_locked_is_a_500(served: Served, tree: Tree, folder: Path) -> None:
+    (folder / "lock").unlink()
+    (folder / "lock").mkdir()
+    assert served.ask("POST", "/add-checkpoint", tree.body(0, 8))[0] == 500
+    assert served.told[0].startswith(f"error: {folder}: the witness cannot write here: ")
 
 
 def test_it_ends_by_itself(witness: Witness) -> None:

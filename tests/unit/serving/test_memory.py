@@ -77,3 +77,26 @@ def test_what_is_refused_is_kept_up_to_a_bound(memory: Memory, folder: Path, mon
     for note in ("a", "b", "c", "a"):
         memory.keep_refused("provisioner/demo", b"body", note=note, kept="kept")
     assert len(list((folder / "refused").glob("*.request"))) == 2
+
+
+@pytest.mark.parametrize("broken", ["the folder is a file", "the lock is a folder"])
+def test_a_folder_that_cannot_be_locked_is_an_error_with_a_sentence(memory: Memory, folder: Path, broken: str) -> None:
+    if broken == "the folder is a file":
+        folder.write_text("x")
+    else:
+        (folder / "lock").mkdir(parents=True)
+    for act in (lambda: memory.make_key("w1.example"), lambda: memory.trust(LOG)):
+        with pytest.raises(LedgerError, match=r"witness: the witness cannot write here: ") as caught:
+            act()
+        assert caught.value.exit_code == 7
+
+
+def test_a_lock_that_the_file_system_refuses_is_an_error_with_a_sentence(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: object, how: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(LedgerError, match="lock: cannot be locked: No locks available"):
+        memory.make_key("w1.example")
