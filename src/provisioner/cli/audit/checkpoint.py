@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.cli.audit.files import keep_copy, read_small, write_small
-from provisioner.cli.audit.flags import CLIENT
+from provisioner.cli.audit.flags import CLIENT, filled
 from provisioner.cli.command import JSON_HELP, command, print_json, required, say
 from provisioner.errors import UsageError
 
@@ -34,11 +34,11 @@ REQUEST = "invoke audit.checkpoint --client demo --request demo.request --for-wi
 def checkpoint(
     _context: Context,
     client: str = "",
-    out: str = "",
-    request: str = "",
-    for_witness: str = "",
-    old_size: str = "",
-    cosignature: str = "",
+    out: str | None = None,
+    request: str | None = None,
+    for_witness: str | None = None,
+    old_size: str | None = None,
+    cosignature: str | None = None,
     json: bool = False,
 ) -> int:
     """Sign a checkpoint (with nothing new: the newest) and ask the witnesses and time-stamp service of the settings.
@@ -48,22 +48,26 @@ def checkpoint(
     from provisioner.cli import wiring
 
     name = required("client", client, EXAMPLE)
-    if (request and cosignature) or (old_size and not request):
+    copy, asking, answer = filled("out", out), filled("request", request), filled("cosignature", cosignature)
+    key, size = filled("for-witness", for_witness), filled("old-size", old_size)
+    if (asking and answer) or (size and not asking):
         raise UsageError("--request makes a request, --cosignature takes an answer in: one at a time", hint=REQUEST)
+    if key and not (asking or answer):
+        raise UsageError("--for-witness says nothing without --request or --cosignature", hint=REQUEST)
     where = wiring.site(writes=True)
     _refuse_unknown(where, name)
-    if request:
-        found = _requested(where, name, Path(request), for_witness=for_witness, old_size=old_size)
-    elif cosignature:
-        found = _taken_in(where, name, Path(cosignature), for_witness=for_witness)
+    if asking:
+        found = _requested(where, name, Path(asking), for_witness=key, old_size=size)
+    elif answer:
+        found = _taken_in(where, name, Path(answer), for_witness=key)
     else:
         found = _signed(where, name)
-    if out:
-        keep_copy(Path(out), found.checkpoint.note.encode())
+    if copy:
+        keep_copy(Path(copy), found.checkpoint.note.encode())
     if json:
-        print_json(_document(name, found, request=request))
+        print_json(_document(name, found, request=asking))
     else:
-        _show(name, found, request=request)
+        _show(name, found, request=asking)
     return 7 if found.alone else 0
 
 
@@ -80,7 +84,7 @@ def _signed(where: Site, client: str) -> Anchored:
     from provisioner.cli.wiring import anchors
     from provisioner.missions.anchoring import anchor
 
-    asked = anchors.asked(where, seconds=anchors.PATIENT_SECONDS)
+    asked = anchors.asked(where, anchors.Patience(anchors.PATIENT_SECONDS))
     with wiring.open_book(where, client) as book:
         return anchor(book, book.sign(wiring.now()), asked, at=wiring.now())
 

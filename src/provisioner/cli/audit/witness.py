@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.cli.audit.files import read_small, write_small
+from provisioner.cli.audit.flags import filled
 from provisioner.cli.command import JSON_HELP, command, print_json, say
 from provisioner.errors import LedgerError, UsageError
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
     from provisioner.cli.wiring import Site
 
+INTERRUPTED = 130
+"""The exit code of a server that was ended with Ctrl-C, which is no error: its one document is out already."""
+
 LISTEN = "127.0.0.1:8470"
+HELP = "invoke audit.witness --help"
+ACTION_OF = {"name": "--init", "listen": "--serve", "for": "--serve", "out": "--request"}
 SERVE = "invoke audit.witness --serve --listen 127.0.0.1:8470 --for 8h"
 
 
@@ -35,13 +41,13 @@ SERVE = "invoke audit.witness --serve --listen 127.0.0.1:8470 --for 8h"
 def witness(
     _context: Context,
     init: bool = False,
-    name: str = "",
-    trust: str = "",
+    name: str | None = None,
+    trust: str | None = None,
     serve: bool = False,
-    listen: str = LISTEN,
-    for_: str = "",
-    request: str = "",
-    out: str = "",
+    listen: str | None = None,
+    for_: str | None = None,
+    request: str | None = None,
+    out: str | None = None,
     json: bool = False,
 ) -> int:
     """Witness logs: cosign a checkpoint only if it adds to the last one seen. Without an action: the logs and sizes.
@@ -50,23 +56,31 @@ def witness(
     """
     from provisioner.cli import wiring
 
-    chosen = [flag for flag, given in _actions(init, trust, serve, request) if given]
+    log, file = filled("trust", trust), filled("request", request)
+    acts = {"--init": init, "--trust": bool(log), "--serve": serve, "--request": bool(file)}
+    chosen = [flag for flag, given in acts.items() if given]
     if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(chosen)}: one at a time", hint="invoke audit.witness --help")
+        raise UsageError(f"{' and '.join(chosen)}: one at a time", hint=HELP)
+    typed = {"name": name, "listen": listen, "for": for_, "out": out}
+    texts = {flag: _belonging(flag, value, chosen) for flag, value in typed.items()}
     where = wiring.site(writes=bool(chosen))
     if init:
-        return _init(where, name, json=json)
-    if trust:
-        return _trust(where, trust, json=json)
+        return _init(where, texts["name"], json=json)
+    if log:
+        return _trust(where, log, json=json)
     if serve:
-        return _serve(where, listen, for_, json=json)
-    if request:
-        return _cosign(where, Path(request), out, json=json)
+        return _serve(where, texts["listen"] or LISTEN, texts["for"], json=json)
+    if file:
+        return _cosign(where, Path(file), texts["out"], json=json)
     return _list(where, json=json)
 
 
-def _actions(init: bool, trust: str, serve: bool, request: str) -> tuple[tuple[str, bool], ...]:
-    return ("--init", init), ("--trust", bool(trust)), ("--serve", serve), ("--request", bool(request))
+def _belonging(flag: str, value: str | None, chosen: list[str]) -> str:
+    """Return a flag's text, empty where it was not typed; UsageError where typed empty, or without its action."""
+    text = filled(flag, value)
+    if text and ACTION_OF[flag] not in chosen:
+        raise UsageError(f"--{flag} says nothing without {ACTION_OF[flag]}", hint=HELP)
+    return text
 
 
 def _init(where: Site, name: str, *, json: bool) -> int:
@@ -104,7 +118,11 @@ def _serve(where: Site, listen: str, span: str, *, json: bool) -> int:
             sys.stdout.flush()
         else:
             print(f"listening on {listener.url} for {span}", flush=True)
-        listener.serve_for(seconds)
+        try:
+            listener.serve_for(seconds)
+        except KeyboardInterrupt:
+            say("interrupted")
+            return INTERRUPTED
     return 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
-from provisioner.errors import ConfigurationError, LedgerError, Problem, ProvisionerError, UsageError
+from provisioner.errors import ConfigurationError, LedgerError, NoAnswer, Problem, ProvisionerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +23,30 @@ PATIENT_SECONDS = 30.0
 """How long each service has when somebody asked for a checkpoint."""
 
 SHORT_SECONDS = 5.0
-"""How long each has after other work, which it must not hold up."""
+"""How long a call to one of them has after other work, which it must not hold up."""
+
+ALL_SHORT_SECONDS = 15.0
+"""How long all of these calls together have."""
 
 
-def asked(where: Site, *, seconds: float) -> Asked:
+class Patience:
+    """How long a call to a service may take: `seconds`, and all of them together `total`, from now on."""
+
+    def __init__(self, seconds: float, *, total: float = inf) -> None:
+        """Begin now."""
+        self._seconds = seconds
+        self._total = total
+        self._end = time.monotonic() + total
+
+    def left(self) -> float:
+        """Return the seconds that the next call has; raises NoAnswer when the total is over."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise NoAnswer(f"not asked: the {self._total:g} s for all services together are over")
+        return min(self._seconds, left)
+
+
+def asked(where: Site, patience: Patience) -> Asked:
     """Everybody that the settings name; ConfigurationError for a file of authorities without certificates."""
     from provisioner.bridges.timestamp import HttpTimestamp
     from provisioner.bridges.witness import HttpWitness
@@ -32,15 +54,23 @@ def asked(where: Site, *, seconds: float) -> Asked:
     from provisioner.missions.anchoring import Asked, AskedAuthority, AskedWitness
 
     outside = where.settings.outside
-    witnesses = tuple(
-        AskedWitness(key=parse_witness_key(one.key), url=one.url, ask=HttpWitness(one.url, seconds).add_checkpoint)
-        for one in outside.witnesses
-    )
+
+    def witness(url: str, key: str) -> AskedWitness:
+        return AskedWitness(
+            key=parse_witness_key(key),
+            url=url,
+            ask=lambda body: HttpWitness(url, patience.left()).add_checkpoint(body),
+        )
+
+    witnesses = tuple(witness(one.url, one.key) for one in outside.witnesses)
     stamp = outside.timestamp
     if stamp is None:
         return Asked(witnesses=witnesses)
-    ask, roots = HttpTimestamp(stamp.url, seconds).stamp, read_authorities(stamp.authorities)
-    return Asked(witnesses=witnesses, authority=AskedAuthority(url=stamp.url, authorities=roots, ask=ask))
+    url, roots = stamp.url, read_authorities(stamp.authorities)
+    authority = AskedAuthority(
+        url=url, authorities=roots, ask=lambda query: HttpTimestamp(url, patience.left()).stamp(query)
+    )
+    return Asked(witnesses=witnesses, authority=authority)
 
 
 def anchor_quietly(where: Site, client: str, *, say: Callable[[str], None]) -> None:
@@ -54,7 +84,7 @@ def anchor_quietly(where: Site, client: str, *, say: Callable[[str], None]) -> N
     from provisioner.missions.anchoring import anchor
 
     try:
-        services = asked(where, seconds=SHORT_SECONDS)
+        services = asked(where, Patience(SHORT_SECONDS, total=ALL_SHORT_SECONDS))
         with wiring.open_book(where, client, read_only=True) as book:
             newest = published.latest(book.checkpoint_folder)
             attempts = anchor(book, newest, services, at=wiring.now()).attempts if newest else ()
