@@ -129,15 +129,23 @@ def test_a_flag_without_its_action_or_without_a_value_is_refused(
     assert not state.exists()
 
 
+@pytest.mark.parametrize("where", ["serve_for", "the flush before it"])
 def test_a_server_that_is_interrupted_has_printed_its_one_document(
-    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    def interrupted(self: Listener, seconds: float) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
+
+    def served(self: Listener, seconds: float) -> None:
+        raise AssertionError
 
     assert code_of(witness, init=True, name="w1.example") == 0
     capsys.readouterr()
-    monkeypatch.setattr(Listener, "serve_for", interrupted)
+    monkeypatch.setattr(Listener, "serve_for", interrupted if where == "serve_for" else served)
+    if where != "serve_for":
+        monkeypatch.setattr(
+            "provisioner.cli.audit.witness.sys", SimpleNamespace(stdout=SimpleNamespace(flush=interrupted))
+        )
     assert code_of(witness, serve=True, listen="127.0.0.1:0", for_="1h", json=True) == 130
     said = capsys.readouterr()
     assert json.loads(said.out)["seconds"] == 3600

@@ -113,12 +113,12 @@ def _serve(where: Site, listen: str, span: str, *, json: bool) -> int:
 
     seconds = _seconds(span)
     with witness.listener(where, _address(listen), say) as listener:
-        if json:
-            print_json({"url": listener.url, "seconds": seconds})
-            sys.stdout.flush()
-        else:
-            print(f"listening on {listener.url} for {span}", flush=True)
         try:
+            if json:
+                print_json({"url": listener.url, "seconds": seconds})
+                sys.stdout.flush()
+            else:
+                print(f"listening on {listener.url} for {span}", flush=True)
             listener.serve_for(seconds)
         except KeyboardInterrupt:
             say("interrupted")
