@@ -176,6 +176,7 @@ def cut_short(desk: Desk, at: int) -> tuple[list[str], bool]:
     return seen, False
 
 
+@pytest.mark.sqlite("the steps are those of files; what a server adds is one commit, as in all other tests")
 @pytest.mark.parametrize("unsigned", [False, True])
 def test_a_change_of_key_cut_short_at_any_step_is_finished_or_never_was(
     tmp_path: Path, make_desk: Callable[[Path], Desk], unsigned: bool
