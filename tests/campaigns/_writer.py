@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from tests.campaigns._mission import intervene
 
 from provisioner.config.settings import prepare_state
-from provisioner.errors import LedgerError
+from provisioner.errors import LedgerError, ProvisionerError
 from provisioner.ledger import sqlite
 from provisioner.ledger.book import Book, open_book
 from provisioner.ledger.entry import Draft
@@ -166,7 +166,7 @@ def tell(line: str) -> None:
 
 
 def do(job: Job) -> None:
-    """Do a job in this process and exit: 0, the exit code of a LedgerError, which is said, or UNHEARD."""
+    """Do a job in this process and exit: 0, the exit code of our own error, which is said, or UNHEARD."""
     try:
         code = _done(job)
     except UnheardError:
@@ -178,7 +178,7 @@ def _done(job: Job) -> int:
     try:
         with sabotaged(job.sabotage) as doing:
             doing(job, tell)
-    except LedgerError as error:
+    except ProvisionerError as error:
         tell(f"error {type(error).__name__}: {error}")
         return error.exit_code
     return 0
