@@ -111,7 +111,10 @@ class Prover:
             self._known = {name: self._known[name] for name in wanted if name in self._known}
             self._sure &= self._known.keys()
         while names := list(islice(missing, _QUERY)):
-            found = self._source.nodes(names)
+            try:
+                found = self._source.nodes(names)
+            except LedgerError:  # no cache: an error of the database itself, the entries meet too
+                return
             self._known |= {name: digest for name, digest in found.items() if isinstance(digest, bytes)}
 
     def _derive(self, prove: Callable[[merkle.NodeReader], object]) -> None:

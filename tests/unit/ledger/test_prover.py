@@ -94,3 +94,13 @@ def test_entries_that_were_changed_prove_nothing(nodes: Nodes) -> None:
     nodes.bytes[9] = b"another"
     with pytest.raises(LedgerError, match="entry 0 cannot be proved"):
         Prover(nodes, head(SIZE)).inclusion(0, HASHES[0])
+
+
+def test_a_cache_that_cannot_be_read_is_none(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> dict[tuple[int, int], bytes]:
+        raise LedgerError("no such table: nodes")
+
+    monkeypatch.setattr(nodes, "nodes", fail)
+    prover = Prover(nodes, head(SIZE))
+    assert merkle.extends((8, head(8).root), (SIZE, head(SIZE).root), proof=prover.consistency(head(8)))
+    assert prover.stale
