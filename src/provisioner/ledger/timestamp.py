@@ -109,12 +109,21 @@ def _is_strangers(response: TimeStampResponse, message: bytes) -> bool:
 
     Of one that does not carry its root, no more can be told than that the root is missing.
     """
+    own: list[x509.Certificate] = []
     try:
         own = [x509.load_der_x509_certificate(certificate) for certificate in response.signed_data.certificates]
         VerifierBuilder(roots=own).build().verify_message(response, message)
     except Exception as error:  # the same
-        return _reason(error) in _NO_ROOT and not any(one.issuer == one.subject for one in own)
+        return _reason(error) in _NO_ROOT and not _carries_root(own)
     return True
+
+
+def _carries_root(certificates: list[x509.Certificate]) -> bool:
+    """Whether one of them signed itself; of one whose names cannot be read it is taken for granted."""
+    try:
+        return any(one.issuer == one.subject for one in certificates)
+    except ValueError:
+        return True
 
 
 def _reason(error: Exception) -> str:
