@@ -107,7 +107,12 @@ def first_body(key: VerifierKey) -> dict[str, object]:
 
 
 def rotation_body(index: int, old: Signer, new: VerifierKey, *, reason: str) -> dict[str, object]:
-    """Return the body of the entry `index` that puts `new` in the place of `old`; `reason` is one of `REASONS`."""
+    """Return the body of the entry `index` that puts `new` in the place of `old`.
+
+    Raises LedgerError for a reason that is none of `REASONS`: no reader would accept the entry, nor any after it.
+    """
+    if reason not in REASONS:
+        raise LedgerError(f"{reason!r} is no reason to change a key; known: {', '.join(REASONS)}")
     note = old.renamed(rotation_origin(old.name)).sign(rotation_text(old.name, index, new))
     return {**first_body(new), "previous": old.verifier.fingerprint, "reason": reason, "note": note}
 

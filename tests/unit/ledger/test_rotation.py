@@ -102,6 +102,15 @@ def test_keys_can_follow_one_another_at_once_and_over_unsigned_entries(desk: Des
     assert states == ["retired", "revoked", "retired", "in force"]
 
 
+def test_a_reason_that_no_reader_knows_changes_nothing(desk: Desk) -> None:
+    desk.write("a")
+    before = ids(desk)
+    with pytest.raises(LedgerError, match="no reason to change a key"):
+        rotate(desk, "whim")
+    desk.write("b")
+    assert ids(desk) == before and not (folder(desk) / keys.NEXT_KEY).exists()
+
+
 def test_a_log_without_entries_has_no_key_to_change(desk: Desk) -> None:
     with desk.open() as book, pytest.raises(LedgerError, match="is empty"):
         book.rotate(desk.at, "op-1", reason=ROTATION)

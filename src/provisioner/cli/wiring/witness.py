@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 def make(where: Site, name: str) -> str:
     """Make the witness's key under `name` and return its vkey; UsageError when there is one, or for a bad name."""
-    return _memory(where).make_key(name).key.render()
+    from provisioner.ledger.folders import sync_way
+
+    memory = _memory(where)
+    made = memory.make_key(name)
+    try:
+        sync_way(memory.folder / "witness.key")
+    except OSError as error:
+        raise LedgerError(f"{memory.folder}: the key in it would not be durable: {error.strerror}") from error
+    return made.key.render()
 
 
 def trust(where: Site, vkey: str) -> tuple[str, int, bool]:
