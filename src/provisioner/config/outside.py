@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +13,7 @@ from provisioner.config.document import Document, ordered, refuse
 from provisioner.config.files import label, read_regular
 from provisioner.config.yaml import Bounds, parse
 from provisioner.errors import ConfigurationError
+from provisioner.model.encoding import from_base64
 from provisioner.model.values import Text, shown
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ def _url(text: str) -> str:
 
 def _witness_key(text: str) -> str:
     name, identity, encoded = text.split("+", 2)
-    try:
-        material = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        material = b""
+    material = from_base64(encoded)
     if len(material) != 33 or material[0] != 4:
         raise ValueError("this is not a witness's key: copy the line that `invoke audit.witness --init` printed")
     if sha256(name.encode() + b"\n" + material).hexdigest()[:8] != identity:

@@ -6,7 +6,6 @@ docs/reference/bundle_format.md says all of it. `bundle_write` and `bundle_verif
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from provisioner.errors import LedgerError
 from provisioner.ledger import canonical
 from provisioner.ledger.entry import KEY
 from provisioner.ledger.names import is_origin
+from provisioner.model.encoding import to_base64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,7 +145,7 @@ def proof_name(index: int) -> str:
 
 def key_files(index: int, key: VerifierKey) -> dict[str, bytes]:
     """Return the files of the key that entry `index` brought: the vkey, and a PEM that OpenSSL reads."""
-    encoded = base64.b64encode(_SPKI + key.public).decode()
+    encoded = to_base64(_SPKI + key.public)
     pem = f"-----BEGIN PUBLIC KEY-----\n{encoded}\n-----END PUBLIC KEY-----\n"
     return {f"keys/{index:010d}.pem": pem.encode(), f"keys/{index:010d}.vkey": f"{key.render()}\n".encode()}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from provisioner.errors import LedgerError
 from provisioner.ledger import bundle, canonical
 from provisioner.ledger.checkpoint import Checkpoint, parse_checkpoint
+from provisioner.model.encoding import from_base64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,10 +115,7 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _digest(text: object) -> bytes:
-    try:
-        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except (binascii.Error, ValueError):
-        data = b""
-    if len(data) != 32 or base64.b64encode(data).decode() != text:
+    data = from_base64(text)
+    if len(data) != 32:
         raise LedgerError("a hash is not 32 bytes in base64")
     return data

@@ -6,7 +6,6 @@ give it. The log is read twice, row by row: memory does not grow with it, but fo
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
@@ -22,6 +21,7 @@ from provisioner.ledger.checkpoint import parse_note
 from provisioner.ledger.head import HINT
 from provisioner.ledger.proof import Proof
 from provisioner.ledger.prover import Prover
+from provisioner.model.encoding import to_base64
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -139,8 +139,8 @@ class _Writer:
         before = 0
         for older in checkpoints:
             if before < older.size < self._checkpoint.size:
-                path = [_b64(digest) for digest in self._prover.consistency(older)]
-                yield canonical.render({"proof": path, "root": _b64(older.root), "size": older.size})
+                path = [to_base64(digest) for digest in self._prover.consistency(older)]
+                yield canonical.render({"proof": path, "root": to_base64(older.root), "size": older.size})
                 before = older.size
 
     def _details(self, references: Collection[str]) -> Iterator[bytes]:
@@ -190,10 +190,6 @@ def recipe(manifest: Manifest, chosen: Chosen, checkpoint: Checkpoint) -> bytes:
 
 def _shipped(name: str) -> bytes:
     return files("provisioner.ledger.standalone").joinpath(name).read_bytes()
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 _SIGN = "audit.checkpoint signs one now"

@@ -7,7 +7,7 @@ standard library's C encoder over sorted keys; the tests hold it against the `rf
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -80,6 +80,18 @@ def parse_instant(text: str) -> datetime:
     if not same:
         raise LedgerError(f"{text!r} is not an instant such as 2026-11-23T14:00:00Z")
     return at
+
+
+def texts(value: object) -> Iterator[str]:
+    """Yield every text in a parsed value, keys of objects excepted."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
 
 
 def _plain(value: object, path: str) -> object:

@@ -8,8 +8,6 @@ Ed25519 form, a statement of what it had seen and when.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger.merkle import HASH_SIZE
+from provisioner.model.encoding import from_base64, to_base64
 from provisioner.model.values import shown
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class Signer:
 
     def render(self) -> str:
         """Return the text form of Go's sumdb/note: `PRIVATE+KEY+name+id in hex+base64(0x01 || seed)`."""
-        return f"PRIVATE+KEY+{self.name}+{self.verifier.id.hex()}+{_b64(ED25519 + self.seed)}"
+        return f"PRIVATE+KEY+{self.name}+{self.verifier.id.hex()}+{to_base64(ED25519 + self.seed)}"
 
     def sign(self, text: str) -> str:
         """Given note text that ends in a newline, return the signed note."""
@@ -133,7 +132,7 @@ class Cosigner:
 
     def render(self) -> str:
         """Return the form of `Signer.render` with the type byte of cosignatures."""
-        return f"PRIVATE+KEY+{self.name}+{self.key.id.hex()}+{_b64(COSIGNATURE + self.seed)}"
+        return f"PRIVATE+KEY+{self.name}+{self.key.id.hex()}+{to_base64(COSIGNATURE + self.seed)}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class Signature:
 
     def render(self) -> str:
         """Return the line, with its newline."""
-        return f"— {self.name} {_b64(self.id + self.value)}\n"
+        return f"— {self.name} {to_base64(self.id + self.value)}\n"
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def parse_signatures(text: str) -> tuple[Signature, ...]:
         raise LedgerError("not a signed note: signature lines are expected, `— name base64`")
     signatures = []
     for name, encoded in lines:
-        blob = _unb64(encoded)
+        blob = from_base64(encoded)
         if len(blob) < 5:
             raise LedgerError(f"not a signed note: the signature of {name} cannot be read")
         signatures.append(Signature(name, blob[:4], blob[4:]))
@@ -226,7 +225,7 @@ def parse_checkpoint(note: str) -> Checkpoint:
     lines = parse_note(note).text.split("\n")[:-1]
     if len(lines) < 3 or not all(lines) or not _SIZE.fullmatch(lines[1]):
         raise LedgerError("not a checkpoint: origin, size and root hash are expected, one a line")
-    root = _unb64(lines[2])
+    root = from_base64(lines[2])
     if len(root) != HASH_SIZE:
         raise LedgerError("not a checkpoint: the root hash is not 32 bytes in base64")
     return Checkpoint(lines[0], int(lines[1]), root, note)
@@ -239,7 +238,7 @@ def verify_checkpoint(checkpoint: Checkpoint, key: VerifierKey) -> bool:
 
 def sign_checkpoint(size: int, root: bytes, *, signer: Signer) -> Checkpoint:
     """Return the checkpoint of a tree under the signer's name as origin."""
-    return Checkpoint(signer.name, size, root, signer.sign(f"{signer.name}\n{size}\n{_b64(root)}\n"))
+    return Checkpoint(signer.name, size, root, signer.sign(f"{signer.name}\n{size}\n{to_base64(root)}\n"))
 
 
 def with_signatures(note: str, signatures: Iterable[Signature]) -> str:
@@ -306,13 +305,13 @@ def _key_id(name: str, material: bytes) -> bytes:
 
 
 def _rendered(name: str, material: bytes) -> str:
-    return f"{name}+{_key_id(name, material).hex()}+{_b64(material)}"
+    return f"{name}+{_key_id(name, material).hex()}+{to_base64(material)}"
 
 
 def _parse_public(text: str, *, kind: bytes, what: str) -> tuple[str, bytes]:
     name, _, rest = text.partition("+")
     identity, _, encoded = rest.partition("+")
-    material = _unb64(encoded)
+    material = from_base64(encoded)
     if not _KEY_NAME.fullmatch(name) or len(material) != 33 or material[:1] != kind:
         hint = "that is a private key: give the public one" if text.lstrip().startswith("PRIVATE") else ""
         said = "this" if hint else shown(text)
@@ -324,23 +323,10 @@ def _parse_public(text: str, *, kind: bytes, what: str) -> tuple[str, bytes]:
 
 def _parse_private(text: str, *, kind: bytes, what: str) -> tuple[str, bytes]:
     parts = text.split("+", 4)
-    material = _unb64(parts[4]) if len(parts) == 5 else b""
+    material = from_base64(parts[4]) if len(parts) == 5 else b""
     if parts[:2] != ["PRIVATE", "KEY"] or len(material) != 33 or material[:1] != kind:
         raise LedgerError(f"not {what} (PRIVATE+KEY+name+id+base64)")
     name, seed = parts[2], material[1:]
     if not _KEY_NAME.fullmatch(name) or _key_id(name, kind + _public(seed)).hex() != parts[3]:
         raise LedgerError("the signing key's id does not match its name and bytes")
     return name, seed
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _unb64(text: str) -> bytes:
-    """Return the bytes of strict, canonical base64; nothing at all where `text` is not that."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-    return data if _b64(data) == text else b""

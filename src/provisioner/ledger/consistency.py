@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError
 from provisioner.ledger.head import HINT
 from provisioner.ledger.prover import Prover
+from provisioner.model.encoding import to_base64
 
 if TYPE_CHECKING:
     from provisioner.ledger.checkpoint import Checkpoint
@@ -35,7 +35,7 @@ class Consistency:
 
     def document(self) -> dict[str, object]:
         """Return the proof for programs: sizes, and the hashes in base64 as C2SP notes have them."""
-        return {"old": self.old, "new": self.new, "proof": [b64encode(digest).decode() for digest in self.proof]}
+        return {"old": self.old, "new": self.new, "proof": [to_base64(digest) for digest in self.proof]}
 
 
 def prove_consistency(tree: Tree, old: Checkpoint, new: Checkpoint) -> Consistency:

@@ -13,11 +13,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from provisioner.ledger import names
+from provisioner.ledger.canonical import texts
 from provisioner.ledger.store import Detail
 from provisioner.model.person import occurrences, same_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from provisioner.ledger.entry import Entry
@@ -87,7 +88,7 @@ def of_age(details: Iterable[Detail], entries: Iterable[Entry], *, is_over: Call
     over: dict[str, bool] = {}
     for entry in entries:
         old = is_over(entry.at)
-        for reference in _references([entry.operator, entry.body]):
+        for reference in filter(_REFERENCE.fullmatch, texts([entry.operator, entry.body])):
             over[reference] = over.get(reference, True) and old
     return Erasure(
         rows=tuple(
@@ -108,15 +109,3 @@ def _is(row: Detail, person: str) -> bool:
 
 def _names(row: Detail, known: tuple[str, ...]) -> bool:
     return any(occurrences(_text(row), name) for name in known)
-
-
-def _references(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        if _REFERENCE.fullmatch(value):
-            yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _references(item)

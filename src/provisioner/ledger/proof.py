@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 
 from provisioner.errors import LedgerError
 from provisioner.ledger.merkle import HASH_SIZE
+from provisioner.model.encoding import from_base64, to_base64
 
 _TITLE = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
@@ -28,8 +27,8 @@ class Proof:
 
     def render(self) -> str:
         """Return the text of the file."""
-        extra = [] if self.extra is None else [f"extra {_b64(self.extra)}"]
-        head = [_TITLE, *extra, f"index {self.index}", *map(_b64, self.path)]
+        extra = [] if self.extra is None else [f"extra {to_base64(self.extra)}"]
+        head = [_TITLE, *extra, f"index {self.index}", *map(to_base64, self.path)]
         return "\n".join(head) + f"\n\n{self.note}"
 
 
@@ -51,14 +50,7 @@ def parse_proof(text: str) -> Proof:
 
 
 def _decode(text: str) -> bytes:
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        data = None
-    if data is None or _b64(data) != text:
+    data = from_base64(text)
+    if text and not data:
         raise LedgerError("not a tlog-proof: a line of it is not base64")
     return data
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from provisioner.config.document import did_you_mean
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import keys, published
+from provisioner.ledger.canonical import texts
 from provisioner.ledger.consistency import prove_consistency
 from provisioner.ledger.names import client_of
 from provisioner.ledger.verify import Anchor, Evidence, Report, verify
@@ -16,7 +17,7 @@ from provisioner.missions.anchors import NOBODY
 from provisioner.model.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -242,17 +243,6 @@ BLANKED = "a contract whose text an erasure blanked: this digest can no longer b
 def _known(book: Book, entry: Entry) -> dict[str, str]:
     digests = {_text(entry.body, name) for name in ("digest", "contract_digest")} - {""}
     blanked = {digest: BLANKED for digest in sorted(digests) if book.is_blanked(digest)}
-    references = {text for text in _texts([entry.operator, entry.body]) if _REFERENCE.fullmatch(text)}
+    references = {text for text in texts([entry.operator, entry.body]) if _REFERENCE.fullmatch(text)}
     values = {reference: book.person(reference) or book.reveal(reference) for reference in sorted(references)}
     return blanked | {reference: value for reference, value in values.items() if value is not None}
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)

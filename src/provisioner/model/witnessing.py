@@ -8,12 +8,11 @@ PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 
 from provisioner.errors import LedgerError
+from provisioner.model.encoding import from_base64, to_base64
 
 BODY_LIMIT = 128 * 1024
 """Bytes; a submission or an answer beyond this is refused unread. 16 signatures of any kind in use fit."""
@@ -41,7 +40,7 @@ class Submission:
 
     def render(self) -> bytes:
         """Return the request body."""
-        hashes = "".join(base64.b64encode(digest).decode() + "\n" for digest in self.proof)
+        hashes = "".join(to_base64(digest) + "\n" for digest in self.proof)
         return f"old {self.old}\n{hashes}\n{self.note}".encode()
 
 
@@ -72,10 +71,7 @@ def parse_submission(body: bytes) -> Submission:
 
 
 def _hash(line: str) -> bytes:
-    try:
-        digest = base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
-    if len(digest) != _HASH_SIZE or base64.b64encode(digest).decode() != line:
+    digest = from_base64(line)
+    if len(digest) != _HASH_SIZE:
         raise LedgerError("a proof line is 32 bytes in base64")
     return digest

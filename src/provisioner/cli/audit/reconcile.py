@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 from provisioner.cli.audit.flags import CLIENT
 from provisioner.cli.command import JSON_HELP, command, print_json, required
+from provisioner.model.encoding import to_base64
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -55,7 +55,7 @@ def _document(client: str, found: Reconciliation) -> dict[str, object]:
         "status": found.status,
         "log": found.log.origin,
         "size": found.log.size,
-        "root": base64.b64encode(found.log.root).decode(),
+        "root": to_base64(found.log.root),
         "machines": [vars(machine) for machine in found.machines],
         "differences": [vars(difference) for difference in found.differences],
         "warnings": list(found.warnings),
@@ -76,7 +76,7 @@ def _show(client: str, found: Reconciliation) -> None:
         print(f"{difference.machine}: {what}: {difference.kind}: {difference.text}")
     for warning in found.warnings:
         print(f"warning: {warning}")
-    root = base64.b64encode(found.log.root).decode()
+    root = to_base64(found.log.root)
     log = f"{found.log.size} entries of {found.log.origin}, root {root}"
     machines = _counted(len(found.machines), "machine")
     print(f"{found.status}: {machines}, compared with {log}")
