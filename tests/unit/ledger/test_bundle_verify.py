@@ -345,3 +345,5 @@ def test_an_extended_header_is_not_read(tmp_path: Path) -> None:
     report = verify_bundle(hostile, Outside())
     assert (report.status, "no regular file" in report.findings[0]) == (Status.TAMPERED, True)
     assert agreement.bundle(program, hostile) == (("TAMPERED", None),) * 2
+    with pytest.raises(program.Bad, match="no regular file"):
+        program.unpack(hostile, tmp_path)
