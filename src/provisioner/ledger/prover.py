@@ -88,6 +88,22 @@ class Prover:
             )
         return path
 
+    def growth(self, old: int) -> tuple[bytes, ...]:
+        """Return the path from the first `old` entries (0 < old <= the checkpoint's size), whatever their root is.
+
+        Raises LedgerError when the entries are not what was signed.
+        """
+        size, root, names = self._checkpoint.size, self._checkpoint.root, merkle.frontier_nodes(old)
+
+        def with_root(node: merkle.NodeReader) -> list[bytes]:
+            head = merkle.Frontier(old, tuple(node(*name) for name in names)).root
+            return [head, *merkle.consistency_proof(old, size, node)]
+
+        found = self._proof(with_root, lambda made: merkle.extends((old, made[0]), (size, root), proof=made[1:]))
+        if found is None:
+            raise LedgerError(f"the first {old} entries cannot be proved to lead to the {size} signed", hint=HINT)
+        return found[1:]
+
     def _proof(self, make: Make, holds: Holds) -> tuple[bytes, ...] | None:
         """Return what `make` makes of the cached nodes, or of derived ones, once it holds; None if neither does."""
         self._fetch(make)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError, ProvisionerError, UsageError
-from provisioner.ledger import beside, merkle, published, timestamp
+from provisioner.ledger import beside, published, timestamp
 from provisioner.ledger.checkpoint import (
     Checkpoint,
     carries_line_of,
@@ -20,7 +20,6 @@ from provisioner.ledger.checkpoint import (
     verify_cosignature,
     with_signatures,
 )
-from provisioner.ledger.merkle import Frontier
 from provisioner.ledger.prover import Prover
 from provisioner.model.values import shown
 from provisioner.model.witnessing import SIZE_TYPE, Submission
@@ -113,11 +112,7 @@ def submission(book: Book, checkpoint: Checkpoint, *, old: int) -> Submission:
         raise UsageError(f"the checkpoint is of {checkpoint.size} entries: no proof leads there from {old}")
     if old == 0:
         return Submission(0, (), checkpoint.note)
-    names = merkle.frontier_nodes(old)
-    known = book.nodes(names)
-    root = Frontier(old, tuple(known.get(name, b"") for name in names)).root
-    proof = Prover(book, checkpoint).consistency(Checkpoint(book.origin, old, root, ""))
-    return Submission(old, proof, checkpoint.note)
+    return Submission(old, Prover(book, checkpoint).growth(old), checkpoint.note)
 
 
 def request_for(book: Book, checkpoint: Checkpoint, key: WitnessKey, *, old: int | None) -> bytes:

@@ -88,6 +88,20 @@ def test_where_the_cache_does_not_give_the_root_the_entries_do(nodes: Nodes, dam
     assert not Prover(nodes, head(8)).stale
 
 
+@pytest.mark.parametrize("spoiled", [(), ((3, 1),), ((0, 12),), ((2, 2), (4, 4), (6, 0))])
+def test_growth_is_proved_from_any_size(nodes: Nodes, spoiled: tuple[tuple[int, int], ...]) -> None:
+    """From 13 entries: their own root hangs on (3, 0), (2, 2) and (0, 12)."""
+    for name in spoiled:
+        nodes.known[name] = bytes(32)
+    for old in (1, 13, 64, SIZE):
+        path = Prover(nodes, head(SIZE)).growth(old)
+        assert merkle.extends((old, head(old).root), (SIZE, head(SIZE).root), proof=path)
+    nodes.bytes[3] = b"another"
+    nodes.known[3, 0] = bytes(32)
+    with pytest.raises(LedgerError, match="the first 13 entries cannot be proved"):
+        Prover(nodes, head(SIZE)).growth(13)
+
+
 def test_entries_that_were_changed_prove_nothing(nodes: Nodes) -> None:
     """Negative control: the bytes are derived anew, and give another root."""
     nodes.known[3, 1] = bytes(32)

@@ -227,10 +227,20 @@ def test_an_older_checkpoint_that_gets_its_file_back_does_not_become_the_newest(
         other.append([Draft("note", AT, "op-1", {"text": "it goes on"})])
 
 
-def test_nodes_that_do_not_prove_growth_are_not_sent(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_cached_tree_is_wrong_a_witness_gets_a_proof_from_the_entries(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     office.anchor()
     office.grow(3)
     monkeypatch.setattr(Book, "nodes", lambda self, names: dict.fromkeys(names, bytes(32)))
+    assert office.anchor().attempts[0].problem == ""
+
+
+def test_what_does_not_prove_growth_is_not_sent(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.anchor()
+    office.grow(3)
+    monkeypatch.setattr(Book, "nodes", lambda self, names: {})
+    monkeypatch.setattr(Book, "leaves", lambda self, start=None, stop=None: iter([(start, b"another")]))
     found = office.anchor()
     assert "cannot be proved" in found.attempts[0].problem
     with pytest.raises(UsageError, match="no proof leads there from 8"):
