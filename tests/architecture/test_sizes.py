@@ -17,7 +17,7 @@ HOUSE = CHECKOUT / "src" / "provisioner"
 
 MODULE, FUNCTION, PARAMETERS, BY_POSITION = 400, 40, 5, 2
 
-LONGER = {"ledger/standalone/verify.py": 500}
+LONGER = {"ledger/bundle/standalone/verify.py": 500}
 """A program that travels alone, in one file that somebody outside reads from top to bottom."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import checkpoint as notes
 from provisioner.ledger import merkle
-from provisioner.ledger.bundle_verify import Outside, verify_bundle
+from provisioner.ledger.bundle.verify import Outside, verify_bundle
 from provisioner.ledger.checkpoint import Note, Signature, VerifierKey, WitnessKey
 from provisioner.ledger.entry import parse_entry
 from provisioner.ledger.proof import parse_proof

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AT = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 OPERATOR = "op-00112233445566ff"
-PROGRAM = Path(__file__).resolve().parents[2] / "src" / "provisioner" / "ledger" / "standalone" / "verify.py"
+PROGRAM = Path(__file__).resolve().parents[2] / "src" / "provisioner" / "ledger" / "bundle" / "standalone" / "verify.py"
 
 
 def seed(text: str) -> bytes:

@@ -18,8 +18,8 @@ from tests.campaigns._tampering_ways import fits, tamper
 
 from provisioner.errors import UsageError
 from provisioner.ledger import bundle
-from provisioner.ledger.archive import unpack
-from provisioner.ledger.standalone import verify as standalone
+from provisioner.ledger.bundle.archive import unpack
+from provisioner.ledger.bundle.standalone import verify as standalone
 from provisioner.ledger.verify import Status
 from provisioner.missions.anchors import Trusted
 from provisioner.missions.export import Wanted, export, verify_exported

@@ -33,10 +33,10 @@ from tests.campaigns._mutations import mutate
 from tests.campaigns._paper import AT, PROGRAM, WITNESS, load_program, sample, seed
 
 from provisioner.ledger import canonical, merkle
-from provisioner.ledger.archive import unpack
 from provisioner.ledger.bundle import is_part
-from provisioner.ledger.bundle_choice import Wanted
-from provisioner.ledger.bundle_write import write_bundle
+from provisioner.ledger.bundle.archive import unpack
+from provisioner.ledger.bundle.choice import Wanted
+from provisioner.ledger.bundle.write import write_bundle
 from provisioner.ledger.checkpoint import (
     Cosigner,
     Signature,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import published
-from provisioner.ledger.bundle_choice import Wanted
-from provisioner.ledger.bundle_verify import Outside, verify_bundle
-from provisioner.ledger.bundle_write import Written, write_bundle
+from provisioner.ledger.bundle.choice import Wanted
+from provisioner.ledger.bundle.verify import Outside, verify_bundle
+from provisioner.ledger.bundle.write import Written, write_bundle
 from provisioner.ledger.names import client_of
 from provisioner.ledger.verify import Anchor, Report
 from provisioner.missions.audit import refuse_unknown

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import bundle, canonical, merkle, names
-from provisioner.ledger.archive import unpack
-from provisioner.ledger.bundle_parts import Parts, Step, Value
+from provisioner.ledger.bundle.archive import unpack
+from provisioner.ledger.bundle.parts import Parts, Step, Value
 from provisioner.ledger.checkpoint import WitnessKey, parse_note, verify_cosignature
 from provisioner.ledger.entry import KEY, parse_entry
 from provisioner.ledger.history import REVOKED, KeyHistory, begun, followed

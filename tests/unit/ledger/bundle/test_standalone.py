@@ -12,10 +12,10 @@ import pytest
 from tests._authority import Authority
 from tests.campaigns._paper import PROGRAM, WITNESS, PaperBook, sample
 
-from provisioner.ledger.archive import unpack
 from provisioner.ledger.bundle import is_part
-from provisioner.ledger.bundle_choice import Wanted
-from provisioner.ledger.bundle_write import write_bundle
+from provisioner.ledger.bundle.archive import unpack
+from provisioner.ledger.bundle.choice import Wanted
+from provisioner.ledger.bundle.write import write_bundle
 from provisioner.ledger.timestamp import request
 
 if TYPE_CHECKING:

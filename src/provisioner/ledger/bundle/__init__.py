@@ -1,6 +1,6 @@
 """The bundle, format version 1: what one folder in a .tar.gz holds so that nobody needs us to check it.
 
-docs/reference/bundle_format.md says all of it. `bundle_write` and `bundle_verify` share only what is here;
+docs/reference/bundle_format.md says all of it. `write` and `verify` share only what is here;
 `standalone/verify.py` shares nothing.
 """
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioner.errors import LedgerError, UsageError
-from provisioner.ledger.archive import open_archive, unpack
 from provisioner.ledger.bundle import is_part
+from provisioner.ledger.bundle.archive import open_archive, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ from tests.campaigns._paper import AT, OPERATOR, PaperBook, sample, seed
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import merkle
-from provisioner.ledger.bundle_choice import Wanted
-from provisioner.ledger.bundle_write import Written, write_bundle
+from provisioner.ledger.bundle.choice import Wanted
+from provisioner.ledger.bundle.write import Written, write_bundle
 from provisioner.ledger.checkpoint import Signer, parse_checkpoint
 from provisioner.ledger.entry import Draft
 from provisioner.ledger.proof import parse_proof

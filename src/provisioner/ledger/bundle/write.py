@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import beside, bundle, canonical, merkle, names, published
-from provisioner.ledger.archive import open_archive
 from provisioner.ledger.bundle import Manifest
-from provisioner.ledger.bundle_choice import choose
+from provisioner.ledger.bundle.archive import open_archive
+from provisioner.ledger.bundle.choice import choose
 from provisioner.ledger.checkpoint import parse_note
 from provisioner.ledger.head import HINT
 from provisioner.ledger.proof import Proof
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from provisioner.ledger.archive import Archive
     from provisioner.ledger.book import Book
-    from provisioner.ledger.bundle_choice import Chosen, Wanted
+    from provisioner.ledger.bundle.archive import Archive
+    from provisioner.ledger.bundle.choice import Chosen, Wanted
     from provisioner.ledger.checkpoint import Checkpoint
     from provisioner.ledger.store import Detail
 
@@ -189,7 +189,7 @@ def recipe(manifest: Manifest, chosen: Chosen, checkpoint: Checkpoint) -> bytes:
 
 
 def _shipped(name: str) -> bytes:
-    return files("provisioner.ledger.standalone").joinpath(name).read_bytes()
+    return files("provisioner.ledger.bundle.standalone").joinpath(name).read_bytes()
 
 
 _SIGN = "audit.checkpoint signs one now"

@@ -13,11 +13,11 @@ from tests.campaigns._paper import AT, WITNESS, PaperBook, cosigned, load_progra
 
 from provisioner.errors import UsageError
 from provisioner.ledger import canonical
-from provisioner.ledger.archive import unpack
 from provisioner.ledger.bundle import is_part, parse_manifest
-from provisioner.ledger.bundle_choice import Wanted
-from provisioner.ledger.bundle_verify import Outside, verify_bundle
-from provisioner.ledger.bundle_write import write_bundle
+from provisioner.ledger.bundle.archive import unpack
+from provisioner.ledger.bundle.choice import Wanted
+from provisioner.ledger.bundle.verify import Outside, verify_bundle
+from provisioner.ledger.bundle.write import write_bundle
 from provisioner.ledger.checkpoint import Cosigner, Signer, sign_checkpoint
 from provisioner.ledger.published import read_all
 from provisioner.ledger.timestamp import parse_authorities, request
