@@ -29,7 +29,7 @@ STATIC: tuple[tuple[str, ...], ...] = (
 )
 QUICK = ("pytest", "tests/unit", "tests/golden", "tests/architecture")
 TESTS = ("pytest", "-m", "not molecule and not long", "--cov", "--cov-report=term:skip-covered", "--durations=10")
-MOLECULE = ("pytest", "-m", "molecule", "-n", "2", "--durations=10", "tests/molecule")
+MOLECULE = ("pytest", "-m", "molecule", "-n", "2", "--dist", "worksteal", "--durations=10", "tests/molecule")
 LONG = ("pytest", "-m", "molecule or long", "--durations=10", "tests/molecule", "tests/campaigns")
 
 
