@@ -28,8 +28,9 @@ STATIC: tuple[tuple[str, ...], ...] = (
     ("ansible-lint", "--offline"),
 )
 QUICK = ("pytest", "tests/unit", "tests/golden", "tests/architecture")
-TESTS = ("pytest", "-m", "not molecule and not long", "--cov", "--cov-report=term:skip-covered", "--durations=10")
-MOLECULE = ("pytest", "-m", "molecule", "-n", "2", "--dist", "worksteal", "--durations=10", "tests/molecule")
+TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal", "--durations=10")
+TESTS = ("pytest", "-m", "not molecule and not long", *TWO_AT_A_TIME, "--cov", "--cov-report=term:skip-covered")
+MOLECULE = ("pytest", "-m", "molecule", *TWO_AT_A_TIME, "tests/molecule")
 LONG = ("pytest", "-m", "molecule or long", "--durations=10", "tests/molecule", "tests/campaigns")
 
 
