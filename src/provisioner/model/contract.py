@@ -287,6 +287,16 @@ class LoadedContract:
     versions: tuple[Version, ...]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def id(self) -> str:
+        """Number of the contract, which no amendment changes."""
+        return self.versions[0].contract.id
+
+    @property
+    def timezone(self) -> str:
+        """Zone of its days and months, which no amendment changes."""
+        return self.versions[0].contract.timezone
+
     def as_of(self, day: date) -> Contract:
         """Given a day, return the terms of that day; before the first day, those of the first version."""
         in_force = [version.contract for version in self.versions if version.effective <= day]

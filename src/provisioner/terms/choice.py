@@ -1,0 +1,146 @@
+"""Choice: which of a client's dated contracts decides about an asset at an instant, and why that one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from provisioner.errors import UsageError
+from provisioner.terms.term import last_day
+
+if TYPE_CHECKING:
+    from provisioner.model.contract import Contract, LoadedContract
+    from provisioner.model.record import Membership
+
+EXPIRED = "expired"
+NOT_STARTED = "not started"
+UNCOVERED = "uncovered"
+_CLAUSES = {EXPIRED: "ends", NOT_STARTED: "starts", UNCOVERED: "assets"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The contract that decides, and its `terms` on that day in its time zone, amendments applied.
+
+    Where none does, `reason` is `expired`, `not started` or `uncovered`, `clause` is `ends`, `starts` or `assets`, and
+    `contract` is the one that came closest; both are empty where one does. `why` is a sentence without a full stop.
+    """
+
+    contract: LoadedContract
+    terms: Contract
+    reason: str
+    clause: str
+    why: str
+
+
+Chooser = Callable[[int, str | None], Choice]
+"""Given an instant (POSIX seconds) and an asset (None for no certain one), return the choice; UsageError for two."""
+
+
+class _Standing(NamedTuple):
+    """One contract on a day: its terms then, the reason for which it does not bind (empty when it does), in words."""
+
+    contract: LoadedContract
+    terms: Contract
+    reason: str
+    said: str
+
+
+def choose(
+    contracts: Sequence[LoadedContract],
+    *,
+    at: int,
+    asset: str | None,
+    membership: Membership,
+    contract_id: str | None = None,
+) -> Choice:
+    """Given a client's contracts and an instant in POSIX seconds, return the one in force that covers the asset.
+
+    No certain asset (None) is covered by any. `contract_id` leaves only that one to choose from. Raises UsageError
+    when two decide, or no contract has that id.
+    """
+    return chooser(contracts, membership=membership, contract_id=contract_id)(at, asset)
+
+
+def chooser(contracts: Sequence[LoadedContract], *, membership: Membership, contract_id: str | None = None) -> Chooser:
+    """Given a client's contracts, return what `choose` says for each instant and asset; made for very many calls."""
+    candidates = tuple(contracts) if contract_id is None else (_named(contracts, contract_id),)
+    zones = tuple(dict.fromkeys(_zone(one) for one in candidates))
+    by_days: dict[tuple[date, ...], tuple[_Standing, ...]] = {}
+    by_asset: dict[tuple[tuple[int, str], ...], dict[str | None, Choice]] = {}
+    asked = contract_id is not None
+
+    def choice(at: int, asset: str | None) -> Choice:
+        days = tuple(datetime.fromtimestamp(at, zone).date() for zone in zones)
+        standings = by_days.get(days)
+        if standings is None:
+            on = dict(zip(zones, days, strict=True))
+            standings = by_days[days] = tuple(_standing(one, on[_zone(one)]) for one in candidates)
+        known = by_asset.setdefault(tuple((id(one.terms), one.reason) for one in standings), {})
+        found = known.get(asset)
+        if found is None:
+            found = known[asset] = _chosen(standings, asset, membership=membership, asked=asked)
+        return found
+
+    return choice
+
+
+def _named(contracts: Sequence[LoadedContract], contract_id: str) -> LoadedContract:
+    for contract in contracts:
+        if contract.id == contract_id:
+            return contract
+    ids = ", ".join(contract.id for contract in contracts)
+    raise UsageError(f"there is no contract {contract_id[:64]!a}; there is {ids}", hint=f"--contract-id {ids}")
+
+
+def _zone(contract: LoadedContract) -> ZoneInfo:
+    return ZoneInfo(contract.timezone or "UTC")
+
+
+def _standing(contract: LoadedContract, day: date) -> _Standing:
+    terms = contract.as_of(day)
+    end = last_day(terms)
+    if day < terms.starts:
+        return _Standing(contract, terms, NOT_STARTED, f"{terms.id} starts on {terms.starts}")
+    if end is not None and day > end:
+        return _Standing(contract, terms, EXPIRED, f"{terms.id} ended on {end}")
+    return _Standing(contract, terms, "", f"{terms.id} is in force")
+
+
+def _chosen(standings: tuple[_Standing, ...], asset: str | None, *, membership: Membership, asked: bool) -> Choice:
+    judged = [_covering(one, asset, membership) for one in standings]
+    having = [one for one in judged if not one.reason]
+    if len(having) > 1:
+        ids = [one.terms.id for one in having]
+        what = f"and cover {asset}" if asset is not None else "on the same day"
+        raise UsageError(f"{' and '.join(ids)} are both in force {what}", hint=f"say which with --contract-id {ids[0]}")
+    best = having[0] if having else _closest(judged)
+    said = [best.said, *(one.said for one in judged if one is not best)]
+    why = "; ".join(said)
+    return Choice(
+        contract=best.contract,
+        terms=best.terms,
+        reason=best.reason,
+        clause=_CLAUSES.get(best.reason, ""),
+        why=f"{why}, and was asked for" if asked else why,
+    )
+
+
+def _covering(one: _Standing, asset: str | None, membership: Membership) -> _Standing:
+    if one.reason or asset is None:
+        return one
+    if not membership.in_any(asset, frozenset(one.terms.assets)):
+        return one._replace(reason=UNCOVERED, said=f"{one.terms.id} is in force and does not cover {asset}")
+    return one._replace(said=f"{one.said} and covers {asset}")
+
+
+def _closest(judged: list[_Standing]) -> _Standing:
+    """Of contracts that do not decide: one that is in force, else the last that ended, else the first to start."""
+    for reason in (UNCOVERED, EXPIRED):
+        found = [one for one in judged if one.reason == reason]
+        if found:
+            return max(found, key=lambda one: last_day(one.terms) or one.terms.ends)
+    return min(judged, key=lambda one: one.terms.starts)
