@@ -23,7 +23,8 @@ class Figures:
 class Record:
     """Events by kind, each in the order in which they were read; `figures` by the `source` of their objective.
 
-    `origin` is what messages put before a place: the name of a file, or of a log.
+    `origin` is what messages put before a place: the name of a file, or of a log. `notes` are sentences about what was
+    passed over.
     """
 
     origin: str
@@ -33,6 +34,7 @@ class Record:
     backups: tuple[BackupStatus, ...] = ()
     drills: tuple[Drill, ...] = ()
     figures: Mapping[str, Figures] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
