@@ -59,15 +59,19 @@ class Book:
         """Let go of the database."""
         self._store.close()
 
-    def append(self, drafts: Sequence[Draft]) -> tuple[Entry, ...]:
+    def append(self, drafts: Sequence[Draft], *, expected: int | None = None) -> tuple[Entry, ...]:
         """Record drafts as one group: all durable on return, or none. Returns their entries, in order.
 
-        The first append ever makes the signing key, and entry 0 (kind `key`) before the drafts. Raises LedgerError,
-        with nothing recorded, when the database cannot write or the entries already there are not this key's.
+        With `expected`, nothing is recorded and nothing returned when the log has not that many entries: whoever
+        decided by what it held looks again. The first append ever makes the signing key, and entry 0 (kind `key`)
+        before the drafts. Raises LedgerError, with nothing recorded, when the database cannot write or the entries
+        already there are not this key's.
         """
         if not drafts:
             return ()
         with self._store.writing() as tables:
+            if expected is not None and tables.size() != expected:
+                return ()
             entries, grown = self._record(tables, drafts)
         self._head = grown
         return entries

@@ -12,6 +12,7 @@ from provisioner.execution.ports import Order, Receipt, RunStatus
 from provisioner.ledger.entry import Draft
 from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses, without_secrets
 from provisioner.missions.judge import judge
+from provisioner.missions.recording import under
 from provisioner.missions.recover import counts, last_task, recover
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import AssetResult, Intervention, Outcome, worst
@@ -240,15 +241,9 @@ def _close(desk: _Desk, closing: Closing) -> tuple[Entry, datetime]:
 
 
 def _record(desk: _Desk, kind: str, body: dict[str, object], at: datetime) -> Entry:
-    """Append one entry, behind a `contract` entry when this text of the contract is not the last one recorded."""
-    contract = desk.request.contract
-    drafts = [Draft(kind, at, desk.operator, without_secrets(body, desk.hide))]
-    last = desk.book.last("contract", "opened", "refused")  # each names the text it rests on; one is near the end
-    if last is None or contract.digest not in (last.body.get("digest"), last.body.get("contract_digest")):
-        desk.book.keep_contract(contract.text)
-        named = {"contract": contract.versions[0].contract.id, "digest": contract.digest}
-        drafts.insert(0, Draft("contract", at, desk.operator, named))
-    return desk.book.append(drafts)[-1]
+    """Append one entry under the request's contract, without the secrets of the machines."""
+    draft = Draft(kind, at, desk.operator, without_secrets(body, desk.hide))
+    return desk.book.append(under(desk.book, desk.request.contract, draft))[-1]
 
 
 def _reason(desk: _Desk, code: str, text: str) -> Reason:
