@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from provisioner.model.values import (
     Identifier,
     LabourHours,
     Party,
+    Percentage,
     Period,
     Share,
     Shorthand,
@@ -168,7 +170,7 @@ class Prepaid:
     """Whether what is left moves on to the next period."""
     expires: Span | None = None
     """How long it may; the end of the next period when absent."""
-    warn_at: tuple[Share, ...] = ()
+    warn_at: tuple[Share, ...] = (Percentage(Decimal(80)), Percentage(Decimal(100)))
     """Shares used at which to warn."""
 
 

@@ -36,16 +36,16 @@ def _assets(contract: Contract, asset: Asset) -> Iterator[Reason]:
 
 
 def _allowance(
-    contract: Contract, asset: Asset, mission: MissionKind, *, day: date, uses: Iterable[Use]
+    loaded: LoadedContract, asset: Asset, mission: MissionKind, *, day: date, uses: Iterable[Use]
 ) -> Iterator[Reason]:
-    state = balance(contract, mission, day=day, uses=uses)
+    state = balance(loaded, mission, day=day, uses=uses)
     if state is not None and not state.admits(asset.name):
-        used = ", ".join(sorted(state.used))
+        used = ", ".join(sorted(state.assets))
         text = (
-            f"the allowance of {state.granted} for {state.first} to {state.last} is used up ({used});"
+            f"the allowance of {state.usable} for {state.first} to {state.last} is used up ({used});"
             f" the next period begins after {state.last}"
         )
-        yield Reason(code="allowance_used", clause=f"missions.{mission}.allowance", text=text)
+        yield Reason(code="allowance_used", clause=state.clause, text=text)
 
 
 def verdict(
@@ -63,5 +63,5 @@ def verdict(
         text = f"contract {contract.id} does not promise {mission}"
         reasons.append(Reason(code="not_promised", clause="missions", text=text))
     elif not reasons:
-        reasons.extend(_allowance(contract, asset, mission, day=day, uses=uses))
+        reasons.extend(_allowance(loaded, asset, mission, day=day, uses=uses))
     return Verdict(clause=clause, reasons=tuple(reasons))

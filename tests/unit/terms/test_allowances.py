@@ -14,10 +14,12 @@ from provisioner.model.mission import MissionKind
 from provisioner.model.mission_terms import Allowance, Missions, SoftwareUpdates, WorkstationSetup
 from provisioner.model.values import Duration, Period
 from provisioner.terms import allowances
-from provisioner.terms.allowances import Balance, Use, balance, periods
-from provisioner.testing import make_contract
+from provisioner.terms.allowances import Use, balance
+from provisioner.terms.grants import periods
+from provisioner.testing import loaded, make_contract
 
 if TYPE_CHECKING:
+    from provisioner.model.balance import Balance
     from provisioner.model.contract import Contract
 
 SETUP = MissionKind.WORKSTATION_SETUP
@@ -30,11 +32,12 @@ def contract(
     rollover: bool = False,
     expires: str | None = None,
     starts: date = date(2026, 1, 1),
+    ends: date = date(2199, 12, 31),
 ) -> Contract:
     span = Duration.parse(expires) if expires else None
     allowance = Allowance(count=count, per=per, rollover=rollover, expires=span)
     missions = Missions(workstation_setup=WorkstationSetup(allowance=allowance), software_updates=SoftwareUpdates())
-    return make_contract(starts=starts, missions=missions)
+    return make_contract(starts=starts, ends=ends, missions=missions)
 
 
 def use(asset: str, day: date, **changes: object) -> Use:
@@ -47,23 +50,23 @@ def left(terms: Contract, day: date, *uses: Use) -> int:
 
 
 def on(terms: Contract, day: date, *uses: Use) -> Balance:
-    found = balance(terms, SETUP, day=day, uses=uses)
+    found = balance(loaded(terms), SETUP, day=day, uses=uses)
     assert found is not None
     return found
 
 
 def test_no_allowance_is_unlimited_and_no_mission_has_none() -> None:
-    assert balance(contract(), MissionKind.SOFTWARE_UPDATES, day=date(2026, 3, 1), uses=()) is None
-    assert balance(contract(), MissionKind.BACKUP, day=date(2026, 3, 1), uses=()) is None
+    assert balance(loaded(contract()), MissionKind.SOFTWARE_UPDATES, day=date(2026, 3, 1), uses=()) is None
+    assert balance(loaded(contract()), MissionKind.BACKUP, day=date(2026, 3, 1), uses=()) is None
 
 
 def test_distinct_assets_count_once_each() -> None:
     march = date(2026, 3, 10)
     found = on(contract(), march, use("a", march), use("a", date(2026, 3, 20)), use("b", march))
-    assert (found.left, found.used) == (0, {"a", "b"})
+    assert (found.left, found.assets) == (0, {"a", "b"})
     assert found.admits("a"), "a repeat in the same period is free"
     assert not found.admits("c")
-    assert on(contract(), date(2026, 4, 1), use("a", march)).used == frozenset(), "a repeat in the next one is not"
+    assert on(contract(), date(2026, 4, 1), use("a", march)).assets == frozenset(), "a repeat in the next one is not"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +218,7 @@ def test_what_was_done_before_the_first_period_takes_nothing_of_it() -> None:
     before, within = use("early", date(2026, 2, 28)), use("pc-1", date(2026, 3, 1))
     assert left(terms, date(2026, 3, 10), before) == 1
     assert left(terms, date(2026, 3, 10), before, within) == 0
-    assert on(terms, date(2026, 3, 10), before, within).used == {"pc-1"}
+    assert on(terms, date(2026, 3, 10), before, within).assets == {"pc-1"}
 
 
 def test_each_use_is_looked_at_in_its_own_period_only(monkeypatch: pytest.MonkeyPatch) -> None:
