@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from provisioner.model.objective import Metric
-    from provisioner.model.values import Cause, Money, Percentage
+    from provisioner.model.values import Cause, Money
 
 
 class State(StrEnum):
@@ -99,22 +99,10 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
-    """What the amount of a credit comes from: a fixed amount (`percent` and `fee` None), or a share of a fee.
-
-    `below` is the step reached, where the penalty has tiers.
-    """
-
-    percent: Percentage | None = None
-    fee: Money | None = None
-    below: Percentage | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Credit:
     """What a breach gives back (rule 10): `month` is that of the breach, `reason` one sentence with the arithmetic.
 
-    `basis` is that arithmetic as data; `measurement` is what it rests on, events included.
+    `measurement` is what it rests on, events included.
     """
 
     contract: str
@@ -123,36 +111,16 @@ class Credit:
     month: str
     amount: Money
     reason: str
-    basis: Basis
     measurement: Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapUsed:
-    """A cap as it met a month: `percent` of the `fee` of the month's last day is `limit`, for the period `first` to
-    `last`; `used` is what the credits before took of it.
-    """
-
-    contract: str
-    percent: Percentage
-    fee: Money
-    limit: Money
-    first: date
-    last: date
-    used: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthTotal:
-    """The credits of a month, before and after the cap; `cap` says in a sentence what it was, empty for none.
-
-    `caps` is the same as data: one for each contract and period with credits in the month.
-    """
+    """The credits of a month, before and after the cap; `cap` says in a sentence what it was, empty for none."""
 
     before_cap: Money
     after_cap: Money
     cap: str = ""
-    caps: tuple[CapUsed, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
