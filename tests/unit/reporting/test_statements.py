@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from provisioner.reporting.statements import statement_document
 from tests.unit.reporting._statement import BREACHED, RUNNING, STATEMENT
+
+from provisioner.reporting.statements import statement_document
 
 CONTRACT_MD = {"as_of", "contract", "coverage", "measurements", "credits", "total"}
 CONTRACT_MD_MEASUREMENT = {
