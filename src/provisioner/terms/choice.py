@@ -27,6 +27,7 @@ class Choice:
 
     Where none does, `reason` is `expired`, `not started` or `uncovered`, `clause` is `ends`, `starts` or `assets`, and
     `contract` is the one that came closest; both are empty where one does. `why` is a sentence without a full stop.
+    `membership` is what the choice rests on: objectives for a group ask it too.
     """
 
     contract: LoadedContract
@@ -34,6 +35,7 @@ class Choice:
     reason: str
     clause: str
     why: str
+    membership: Membership
 
 
 Chooser = Callable[[int, str | None], Choice]
@@ -126,6 +128,7 @@ def _chosen(standings: tuple[_Standing, ...], asset: str | None, *, membership: 
         reason=best.reason,
         clause=_CLAUSES.get(best.reason, ""),
         why=f"{why}, and was asked for" if asked else why,
+        membership=membership,
     )
 
 

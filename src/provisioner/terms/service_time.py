@@ -54,7 +54,7 @@ class ServiceTime:
         self._closes: list[int] = []
         self._before: list[int] = []
         self._days: list[int] = []
-        self._last_closings: list[int] = []
+        self._spans_of: list[tuple[tuple[int, int], ...]] = []
         self._removed: list[Removed] = []
         self._years = (0, 0)
         self._since = self._until = 0
@@ -116,16 +116,20 @@ class ServiceTime:
     def closing_of_nth_day(self, at: int, number: int) -> int | None:
         """Given an instant, return the last closing of the `number`-th day after its own that has service (rule 1).
 
-        A day has the spans that open on it. None when there are not so many; ValueError without a calendar.
+        A day has the spans that open on it, and the day of an instant in a span is that of the span (rule 2); the
+        earlier of two. None when there are not so many days; ValueError without a calendar.
         """
         if self._calendar is None:
             raise ValueError("business days need a calendar")
         self._cover(at, at)
         day = datetime.fromtimestamp(at, self._zone).toordinal()
+        index = bisect_left(self._days, day - 1)
+        if index < len(self._days) and self._days[index] < day:
+            day -= any(opened <= at < closed for opened, closed in self._spans_of[index])
         while True:
             index = bisect_right(self._days, day) + number - 1
             if index < len(self._days):
-                return self._last_closings[index]
+                return max(closed for _, closed in self._spans_of[index])
             if not self._extend():
                 return None
 
@@ -199,7 +203,7 @@ class ServiceTime:
             self._extend()
 
     def _forget(self) -> None:
-        for array in (self._opens, self._closes, self._before, self._days, self._last_closings, self._removed):
+        for array in (self._opens, self._closes, self._before, self._days, self._spans_of, self._removed):
             array.clear()
 
     def _extend(self) -> bool:
@@ -229,7 +233,7 @@ class ServiceTime:
             self._add(opened, closed)
         if spans:
             self._days.append(day.toordinal())
-            self._last_closings.append(max(closed for _, closed in spans))
+            self._spans_of.append(spans)
 
     def _instants(self, day: date, hours: tuple[Hours, ...]) -> Iterator[tuple[int, int]]:
         for span in sorted(hours):
