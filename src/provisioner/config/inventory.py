@@ -15,6 +15,7 @@ from provisioner.config.yaml import Bounds, parse
 from provisioner.errors import ConfigurationError, Problem
 from provisioner.model.asset import Asset
 from provisioner.model.inventory import Inventory
+from provisioner.model.record import Membership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -105,6 +106,17 @@ def host_names(folder: Path, *, decrypt: Decrypt | None) -> tuple[str, ...]:
     """Given a client's folder, return the names in its hosts.yml; variables are not looked at."""
     source = _Source(folder, {}, decrypt)
     return tuple(read_tree(source.document(folder / "hosts.yml", HOSTS_BOUNDS)).hosts)
+
+
+def load_membership(folder: Path, *, decrypt: Decrypt | None) -> Membership:
+    """Given a client's folder, return which groups each machine of its hosts.yml is in; variables are not looked at."""
+    tree = read_tree(_Source(folder, {}, decrypt).document(folder / "hosts.yml", HOSTS_BOUNDS))
+    refuse(tree.problems)
+    groups: dict[str, frozenset[str]] = dict.fromkeys(tree.hosts, tree.above["all"])
+    for group, names in tree.members.items():
+        for name in names:
+            groups[name] |= tree.above[group]
+    return Membership(groups=groups)
 
 
 def _assets(tree: Tree, source: _Source) -> Iterator[Asset]:

@@ -66,7 +66,8 @@ def _login() -> str:
         return f"uid-{os.getuid()}"
 
 
-def _decrypt(settings: Settings) -> Callable[[Path, bytes], bytes] | None:
+def decrypt(settings: Settings) -> Callable[[Path, bytes], bytes] | None:
+    """How vault files open, with the password file of the settings; None without one."""
     if settings.vault_password_file is None:
         return None
     from provisioner.execution.vault import decrypt
@@ -78,7 +79,7 @@ def configuration(where: Site, client: str) -> ClientConfiguration:
     """Load a client's contract and inventory; vault files open with the password file of the settings."""
     folder = client_folder(where.settings.inventories, client)
     roles = load_role_inputs(where.checkout / "roles")
-    return load_client(folder, roles=roles, decrypt=_decrypt(where.settings))
+    return load_client(folder, roles=roles, decrypt=decrypt(where.settings))
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Premises:
 
 def premises(where: Site, host: str, *, client: str | None, contract_id: str | None) -> Premises:
     """Find the machine and its client's contract; raises UsageError or ConfigurationError, with nothing touched."""
-    folder = find_host(where.settings.inventories, host, client=client, decrypt=_decrypt(where.settings))
+    folder = find_host(where.settings.inventories, host, client=client, decrypt=decrypt(where.settings))
     found = configuration(where, folder.name)
     number = found.contract.versions[0].contract.id
     if contract_id is not None and contract_id != number:
