@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from provisioner.model.event import Event
     from provisioner.model.intervention import AssetResult, Intervention
+    from provisioner.reporting.page import Section
 
 SHOWN = {
     EventKind.CHANGED: "changed",
@@ -114,6 +115,18 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for row in rows:
         drawn.add_row(*(_escaped(cell) for cell in row))
     console().print(drawn)
+
+
+def page(sections: Sequence[Section]) -> None:
+    """Print a page on stdout: every section's title, lines and table, a blank line between two."""
+    for number, section in enumerate(sections):
+        if number:
+            print()
+        if section.columns:
+            print(section.title, *section.lines, sep="\n")
+            table("", section.columns, section.rows)
+        else:
+            print("\n".join(filter(None, (section.title, *section.lines))))
 
 
 MARKS = {CheckResult.PASS: "pass", CheckResult.FAIL: "FAIL", CheckResult.NOT_APPLICABLE: "not applicable"}
