@@ -1,0 +1,216 @@
+"""One ticket as its events leave it: which clocks it has, what stops them, what contradicts it (rules 6 and 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from provisioner.model.objective import Metric
+from provisioner.model.service_event import TicketEvent, TicketEventKind
+from provisioner.model.values import Party
+from provisioner.terms import clock as clocks
+from provisioner.terms.clock_terms import ClockTerms, Subject, is_order
+
+if TYPE_CHECKING:
+    from provisioner.model.values import Cause
+    from provisioner.terms.choice import Choice
+    from provisioner.terms.clock import Clock
+
+Kind = TicketEventKind
+Applying = Callable[[int, Subject], tuple[ClockTerms, ...]]
+"""Given an instant and what objectives are chosen for, return the terms of those that apply then."""
+
+_AFTER_RESOLVED = frozenset({Kind.REOPENED, Kind.REPLIED, Kind.PRIORITY_CHANGED, Kind.ACCEPTED})
+_UPDATE = Metric.UPDATE_TIME
+
+
+class Contradiction(ValueError):
+    """An event that contradicts those before it; `place` is its line, or the index of its entry."""
+
+    def __init__(self, place: int, message: str) -> None:
+        """Say where and what."""
+        super().__init__(message)
+        self.place = place
+
+
+class TicketState:
+    """A ticket after the events it was given; it holds the clocks of one ticket, by objective.
+
+    An objective has several clocks only for updates, one for each message that waited. `judged` are the terms of
+    objectives that came when another of their metric was judged already (rule 7).
+    """
+
+    __slots__ = (
+        "answered",
+        "applying",
+        "cause",
+        "choice",
+        "clocks",
+        "end",
+        "judged",
+        "last",
+        "opened",
+        "priority",
+        "resolved",
+        "traced",
+    )
+
+    def __init__(self, opened: TicketEvent, choice: Choice, *, applying: Applying, end: int | None) -> None:
+        """Begin with the `opened` event, the contract chosen for it, and the end of that contract."""
+        self.opened = self.last = opened
+        self.choice = choice
+        self.applying = applying
+        self.end = end
+        self.priority = opened.priority
+        self.cause: Cause | None = None
+        self.answered = self.resolved = self.traced = False
+        self.clocks: dict[str, list[Clock]] = {}
+        self.judged: dict[str, tuple[ClockTerms, TicketEvent]] = {}
+
+    @property
+    def subject(self) -> Subject:
+        """What its objectives are chosen for now."""
+        return Subject(self.priority, self.opened.asset, is_order(self.opened.mission))
+
+    def begin(self, *, traced: bool) -> None:
+        """Start the clocks of the opening."""
+        self.traced = traced
+        if not self.choice.reason:
+            for terms in self.applying(self.opened.at, self.subject):
+                found = self.clocks[terms.objective.id] = []
+                if terms.objective.metric is not _UPDATE:
+                    found.append(self._started(terms, self.opened))
+
+    def apply(self, event: TicketEvent) -> None:
+        """Let an event happen; Contradiction when it cannot have. After the end of the contract no clock moves."""
+        kind = event.kind
+        self._refuse(event)
+        ended = bool(self.choice.reason) or (self.end is not None and event.at >= self.end)
+        if not ended:
+            _MOVES[kind](self, event)
+        if kind is Kind.RESPONDED or kind is Kind.RESOLVED:
+            self.answered, self.resolved, self.cause = True, kind is Kind.RESOLVED, None
+        elif kind is Kind.HELD or kind is Kind.RESUMED:
+            self.cause = event.cause
+        elif kind is Kind.REOPENED:
+            self.resolved = False
+        elif kind is Kind.PRIORITY_CHANGED:
+            self.priority = event.priority
+        self.last = event
+
+    def _refuse(self, event: TicketEvent) -> None:
+        wrong = self._wrong(event)
+        if wrong:
+            raise Contradiction(event.place, f"ticket {event.ticket}: {wrong}")
+
+    def _wrong(self, event: TicketEvent) -> str:
+        kind = event.kind
+        if event.at < self.last.at:
+            return f"{kind} is earlier than {self.last.kind} before it"
+        if kind is Kind.OPENED:
+            return "it was opened already"
+        if self.resolved and kind not in _AFTER_RESOLVED:
+            return f"{kind}, and it is resolved"
+        if kind is Kind.RESPONDED and self.answered:
+            return "it had its first response already"
+        if kind is Kind.HELD and self.cause is not None:
+            return f"held, and it is held already ({self.cause})"
+        if kind is Kind.RESUMED and self.cause is None:
+            return "resumed, and it is not held"
+        if kind is Kind.PRIORITY_CHANGED and event.priority == self.priority:
+            return f"its priority is {self.priority} already"
+        if kind is Kind.REOPENED and not self.resolved:
+            return "reopened, and it is open"
+        return ""
+
+    def _started(self, terms: ClockTerms, event: TicketEvent) -> Clock:
+        return clocks.start(terms, event.at, place=event.place, cause=self.cause, traced=self.traced)
+
+    def _hold(self, event: TicketEvent) -> None:
+        for found in self.clocks.values():
+            found[:] = [clocks.hold(one, event.at, cause=event.cause, place=event.place) for one in found]
+
+    def _respond(self, event: TicketEvent) -> None:
+        self._stop(event, Metric.RESPONSE_TIME)
+        if self.cause is not None:
+            self._hold(event)
+
+    def _resolve(self, event: TicketEvent) -> None:
+        self._stop(event, Metric.RESPONSE_TIME, Metric.RESOLUTION_TIME, _UPDATE)
+        if self.cause is not None:
+            self._hold(event)
+
+    def _accept(self, event: TicketEvent) -> None:
+        self._stop(event, Metric.SETUP_LEAD_TIME)
+
+    def _stop(self, event: TicketEvent, *metrics: Metric) -> None:
+        for found in self.clocks.values():
+            if found and found[-1].terms.objective.metric in metrics:
+                found[-1] = clocks.stop(found[-1], event.at, place=event.place)
+
+    def _reopen(self, event: TicketEvent) -> None:
+        for found in self.clocks.values():
+            if found and found[0].terms.objective.metric is Metric.RESOLUTION_TIME:
+                found[0] = clocks.reopen(found[0], event.at, place=event.place)
+
+    def _reply(self, event: TicketEvent) -> None:
+        if event.by is Party.PROVIDER:
+            self._stop(event, _UPDATE)
+        elif self.answered:
+            for terms in self.applying(event.at, self.subject):
+                name = terms.objective.id
+                if terms.objective.metric is _UPDATE and name not in self.judged:
+                    found = self.clocks.setdefault(name, [])
+                    if not found or not found[-1].alive:
+                        found.append(self._started(terms, event))
+
+    def _change(self, event: TicketEvent) -> None:
+        """Rule 7: what no longer applies is superseded unless it was judged; what applies now goes on from it."""
+        at = event.at
+        chosen = self.applying(at, self.subject._replace(priority=event.priority))
+        names = {terms.objective.id for terms in chosen}
+        before = {terms.objective.id for terms in self.applying(at, self.subject)}
+        superseded: dict[Metric, list[Clock]] = {}
+        judged: set[Metric] = set()
+        for name, found in self.clocks.items():
+            if name in names or not found or found[-1].fate:
+                continue
+            metric, last = found[-1].terms.objective.metric, clocks.settle(found[-1], at)
+            if last.alive and not last.breached_by(at):
+                found[-1] = clocks.give_up(last, at, fate=clocks.SUPERSEDED)
+                superseded.setdefault(metric, []).append(found[-1])
+            elif metric is not _UPDATE or any(one.breached_by(at) for one in found):
+                judged.add(metric)
+        for terms in chosen:
+            if terms.objective.id not in before:
+                self._take_on(terms, event, superseded.get(terms.objective.metric), judged)
+
+    def _take_on(
+        self, terms: ClockTerms, event: TicketEvent, superseded: list[Clock] | None, judged: set[Metric]
+    ) -> None:
+        name, metric = terms.objective.id, terms.objective.metric
+        found = self.clocks.get(name, [])
+        if found and not found[-1].fate and metric is not _UPDATE:
+            return  # judged under this very objective, which applies again
+        if superseded:
+            earlier = found[:-1] if found and found[-1].fate else found
+            self.clocks[name] = [*earlier, clocks.retarget(superseded, terms, event.at, place=event.place)]
+            self.judged.pop(name, None)
+        elif metric in judged:
+            self.judged[name] = (terms, event)
+        elif metric is _UPDATE:
+            self.clocks.setdefault(name, [])
+        else:
+            self.clocks[name] = [self._started(terms, event)]
+
+
+_MOVES: dict[TicketEventKind, Callable[[TicketState, TicketEvent], None]] = {
+    Kind.HELD: TicketState._hold,
+    Kind.RESUMED: TicketState._hold,
+    Kind.RESPONDED: TicketState._respond,
+    Kind.RESOLVED: TicketState._resolve,
+    Kind.ACCEPTED: TicketState._accept,
+    Kind.REOPENED: TicketState._reopen,
+    Kind.REPLIED: TicketState._reply,
+    Kind.PRIORITY_CHANGED: TicketState._change,
+}
