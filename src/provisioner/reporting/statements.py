@@ -32,7 +32,7 @@ def statement_document(statement: Statement) -> dict[str, object]:
         "contract": contracts[0] if len(contracts) == 1 else None,
         "contracts": contracts,
         "coverage": statement.coverage,
-        "measurements": [_measurement(measurement) for measurement in in_order(statement.measurements)],
+        "measurements": [measurement_document(measurement) for measurement in in_order(statement.measurements)],
         "credits": [_credit(credit) for credit in statement.credits],
         "total": {month: _total(total) for month, total in sorted(statement.totals.items())},
         "held_seconds": {cause.value: statement.held_seconds.get(cause, 0) for cause in Cause},
@@ -49,7 +49,9 @@ def in_order(measurements: Iterable[Measurement]) -> list[Measurement]:
     return sorted(found, key=lambda m: (m.ticket is None, "" if m.ticket else m.month or "", ranks[m.ticket]))
 
 
-def _measurement(measurement: Measurement) -> dict[str, object]:
+def measurement_document(measurement: Measurement) -> dict[str, object]:
+    """Given a measurement, return the object that stands for it in a document."""
+    """Given a measurement, return it as every document has it."""
     return {
         "ticket": measurement.ticket,
         "group": measurement.group,
