@@ -1,0 +1,85 @@
+"""What service events and statements need: a client's contracts and machines, and where they lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioner.cli import wiring
+from provisioner.cli.typed import instant_of
+from provisioner.config.clients import client_folder, find_host
+from provisioner.config.contracts import load_contract
+from provisioner.config.inventory import load_membership
+from provisioner.errors import UsageError
+from provisioner.model.record import Membership
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioner.cli.wiring import Site
+    from provisioner.missions.measuring import Promises
+    from provisioner.missions.tickets import Desk
+    from provisioner.model.contract import LoadedContract
+
+
+def client_of(where: Site, client: str, asset: str) -> str:
+    """Return the client that was named, or else the one whose machine was; UsageError where neither was."""
+    if client:
+        return client
+    if not asset:
+        raise UsageError("--client is missing", hint="say whose ticket it is, such as --client demo")
+    return find_host(where.settings.inventories, asset, client=None, decrypt=wiring.decrypt(where.settings)).name
+
+
+def desk(where: Site, client: str, *, contract_id: str) -> Desk:
+    """Build what an event is entered with; raises UsageError or ConfigurationError, with nothing touched."""
+    from provisioner.missions.tickets import Desk
+
+    contracts, membership = _client(where, client)
+    return Desk(
+        contracts=contracts,
+        membership=membership,
+        operator=where.settings.operator,
+        at=wiring.now(),
+        contract_id=contract_id or None,
+    )
+
+
+def promises(where: Site, client: str, *, as_of: str, contract_id: str) -> Promises:
+    """Build what a client's log is measured by, as of now where no instant is typed; raises as `desk` does.
+
+    UsageError for an instant in the future: nobody knows yet what will have happened.
+    """
+    from provisioner.missions.measuring import Promises
+
+    contracts, membership = _client(where, client)
+    now = int(wiring.now().timestamp())
+    at = instant_of("as-of", as_of, zone=zone_of(contracts)) if as_of else now
+    if at > now:
+        raise UsageError("--as-of is in the future: what will happen is in no log", hint="leave --as-of away for now")
+    return Promises(contracts=contracts, membership=membership, as_of=at, contract_id=contract_id or None)
+
+
+def promises_of_file(path: Path, *, as_of: str, contract_id: str) -> Promises:
+    """Build what a file of events is measured by: one contract, and the hosts.yml beside it if there is one."""
+    from provisioner.missions.measuring import Promises
+
+    contracts = (load_contract(path),)
+    beside = (path.parent / "hosts.yml").exists()
+    return Promises(
+        contracts=contracts,
+        membership=load_membership(path.parent, decrypt=None) if beside else Membership(groups=None),
+        as_of=instant_of("as-of", as_of, zone=zone_of(contracts)),
+        contract_id=contract_id or None,
+    )
+
+
+def _client(where: Site, client: str) -> tuple[tuple[LoadedContract, ...], Membership]:
+    folder = client_folder(where.settings.inventories, client)
+    contract = load_contract(folder / "contract.yml")
+    return (contract,), load_membership(folder, decrypt=wiring.decrypt(where.settings))
+
+
+def zone_of(contracts: tuple[LoadedContract, ...]) -> str:
+    """The time zone of contracts; empty where they have several."""
+    zones = {contract.timezone or "UTC" for contract in contracts}
+    return zones.pop() if len(zones) == 1 else ""
