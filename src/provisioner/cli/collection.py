@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from provisioner.cli import contract, dev, doctor, lab, onboard
+from provisioner.cli import contract, dev, doctor, lab, onboard, sla, ticket
 from provisioner.cli.audit import checkpoint, erase, export, keys, reading, reconcile, witness
 
 
@@ -31,6 +31,23 @@ namespace = Collection(
         checkpoint.checkpoint,
         witness.witness,
     ),
+    _group(
+        "ticket",
+        ticket.open,
+        ticket.respond,
+        ticket.reply,
+        ticket.priority,
+        ticket.hold,
+        ticket.resume,
+        ticket.resolve,
+        ticket.reopen,
+        ticket.list,
+        ticket.down,
+        ticket.up,
+        ticket.unknown,
+        ticket.maintenance,
+    ),
+    _group("sla", sla.replay, sla.statement),
     _group("lab", lab.up, lab.down, lab.status),
     _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign, dev.generate),
 )
