@@ -69,64 +69,74 @@ def measure_tickets(
     Events after `as_of` are passed over before anything is checked. Raises Contradiction for events that contradict
     each other, and what `choose` raises. Traces and holidays are filled when `traced`.
     """
-    return list(_replayed(tickets, choose, as_of=as_of, traced=traced).measurements(as_of))
+    fold = _Fold(choose, traced=traced)
+    return [found for ticket in fold.each(tickets, as_of=as_of) for found, _ in _measured(ticket, as_of)]
 
 
 def standing(tickets: Sequence[TicketEvent], choose: Chooser, *, as_of: int) -> list[TicketStanding]:
     """Given ticket events like `measure_tickets`, return the tickets that wait for something, in order of opening."""
-    return list(_replayed(tickets, choose, as_of=as_of, traced=False).standings(as_of))
-
-
-def _replayed(tickets: Iterable[TicketEvent], choose: Chooser, *, as_of: int, traced: bool) -> Replay:
-    replay = Replay(choose, traced=traced)
-    replay.add(event for event in tickets if event.at <= as_of)
-    return replay
+    fold = _Fold(choose, traced=False)
+    standings = (_standing(ticket, as_of) for ticket in fold.each(tickets, as_of=as_of))
+    return [one for one in standings if one.clocks or not one.resolved]
 
 
 class Replay:
-    """Tickets as far as their events were added; it can be asked at any instant not before them, and goes on."""
+    """Tickets as far as their events were added; it can be asked at any instant not before them, and goes on.
+
+    A record that is added in parts comes to what it comes to at once.
+    """
 
     def __init__(self, choose: Chooser, *, traced: bool = False) -> None:
         """Begin without a ticket."""
-        self._choose = choose
-        self._traced = traced
+        self._fold = _Fold(choose, traced=traced)
         self._tickets: dict[str, TicketState] = {}
-        self._agreements: dict[int, tuple[Agreement, Applying]] = {}
 
     def add(self, events: Iterable[TicketEvent]) -> None:
         """Let events happen, in the order of their record; Contradiction for one that cannot have."""
-        tickets = self._tickets
         for event in events:
-            ticket = tickets.get(event.ticket)
-            if ticket is not None:
-                ticket.apply(event)
+            self._tickets[event.ticket] = self._fold.after(self._tickets.get(event.ticket), event)
+
+    def measurements(self, as_of: int) -> list[Measurement]:
+        """Return what every objective comes to at an instant that is not before any event added."""
+        return [found for ticket in self._tickets.values() for found, _ in _measured(ticket, as_of)]
+
+
+class _Fold:
+    """Folds events into tickets; it remembers what binds the clocks of each contract."""
+
+    def __init__(self, choose: Chooser, *, traced: bool) -> None:
+        self._choose = choose
+        self._traced = traced
+        self._agreements: dict[int, tuple[Agreement, Applying]] = {}
+
+    def after(self, ticket: TicketState | None, event: TicketEvent) -> TicketState:
+        """Given a ticket (None for a new one) and its next event, return the ticket after it."""
+        if ticket is None:
+            return self._opened(event)
+        ticket.apply(event)
+        return ticket
+
+    def each(self, events: Iterable[TicketEvent], *, as_of: int) -> Iterator[TicketState]:
+        """Yield each ticket of a record as its events up to an instant leave it, in the order of opening.
+
+        One ticket is folded at a time, so that no more than its result is kept. Raises the earliest Contradiction.
+        """
+        by_ticket: dict[str, list[TicketEvent]] = {}
+        for event in events:
+            if event.at <= as_of:
+                by_ticket.setdefault(event.ticket, []).append(event)
+        earliest: Contradiction | None = None
+        for of_ticket in by_ticket.values():
+            try:
+                ticket = self._opened(of_ticket[0])
+                for event in of_ticket[1:]:
+                    ticket.apply(event)
+            except Contradiction as found:
+                earliest = found if earliest is None or found.place < earliest.place else earliest
             else:
-                tickets[event.ticket] = self._opened(event)
-
-    def measurements(self, as_of: int) -> Iterator[Measurement]:
-        """Yield what every objective comes to at an instant that is not before any event added."""
-        for ticket in self._tickets.values():
-            yield from (found for found, _ in _measured(ticket, as_of))
-
-    def standings(self, as_of: int) -> Iterator[TicketStanding]:
-        """Yield the tickets that are open, or that a clock still runs for."""
-        for ticket in self._tickets.values():
-            running = tuple(
-                RunningClock(found, clock.terms.objective, clock.terms.service)
-                for found, clock in _measured(ticket, as_of)
-                if clock is not None and clock.alive
-            )
-            if running or not ticket.resolved:
-                yield TicketStanding(
-                    ticket=ticket.opened.ticket,
-                    asset=ticket.opened.asset,
-                    priority=ticket.priority,
-                    opened=ticket.opened.at,
-                    cause=ticket.cause,
-                    responded=ticket.answered,
-                    resolved=ticket.resolved,
-                    clocks=running,
-                )
+                yield ticket
+        if earliest is not None:
+            raise earliest
 
     def _opened(self, event: TicketEvent) -> TicketState:
         if event.kind is not TicketEventKind.OPENED:
@@ -158,6 +168,23 @@ def _selector(bound: Agreement, choice: Choice) -> Applying:
         return found
 
     return select
+
+
+def _standing(ticket: TicketState, as_of: int) -> TicketStanding:
+    return TicketStanding(
+        ticket=ticket.opened.ticket,
+        asset=ticket.opened.asset,
+        priority=ticket.priority,
+        opened=ticket.opened.at,
+        cause=ticket.cause,
+        responded=ticket.answered,
+        resolved=ticket.resolved,
+        clocks=tuple(
+            RunningClock(found, clock.terms.objective, clock.terms.service)
+            for found, clock in _measured(ticket, as_of)
+            if clock is not None and clock.alive
+        ),
+    )
 
 
 def _measured(ticket: TicketState, as_of: int) -> Iterator[tuple[Measurement, Clock | None]]:
