@@ -184,7 +184,7 @@ def look(book: Book, which: Which, desk: Desk) -> tuple[Shown, ...]:
         raise UsageError(f"no ticket is about {shown(which.asset)}", hint="`invoke ticket.list --all` shows all")
     events = [event for event in record.tickets if event.ticket in named]
     try:
-        found = _stood(events, desk)
+        found = tuple(_stood(events, desk))
     except Contradiction as error:
         raise LedgerError(f"entry {error.place}: {error}", hint="`invoke audit.show` shows the entry") from error
     return tuple(one for one in found if one.waits or which.resolved or which.ticket)
