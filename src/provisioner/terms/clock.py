@@ -96,37 +96,47 @@ def start(terms: ClockTerms, at: int, *, place: int, cause: Cause | None, traced
 
 def settle(clock: Clock, at: int) -> Clock:
     """Given a clock and a later instant, return it with everything counted up to then."""
-    mark, terms = clock.mark, clock.terms
-    if at <= mark or clock.stopped is not None or clock.ended is not None:
+    if at <= clock.mark or not clock.alive:
         return clock
-    seconds = terms.service.elapsed(mark, at)
-    cause, counted, held, due, limit = clock.cause, clock.counted, clock.held, clock.due, clock.limit
-    if cause is not None and seconds:
-        held = {**held, cause: held.get(cause, 0) + seconds}
-    if cause is None or cause not in terms.pauses:
-        total, target = counted + seconds, clock.target
-        if total >= target:
-            if due is None:
-                due = terms.service.advance(mark, target - counted)
-            if limit is None and total >= target + terms.grace:
-                limit = terms.service.advance(mark, target + terms.grace - counted)
-        counted = total
-    segments = clock.segments
-    if segments is not None:
-        segments = (*segments, Segment(mark, at, terms, cause))
-    return clock._replace(mark=at, counted=counted, held=held, due=due, limit=limit, segments=segments)
+    return _moved(clock, at, cause=clock.cause, stopped=None, places=clock.places)
 
 
 def hold(clock: Clock, at: int, *, cause: Cause | None, place: int) -> Clock:
     """Given a clock, return it under a hold from an instant on; None ends the hold."""
-    return settle(clock, at)._replace(cause=cause, places=(*clock.places, place)) if clock.alive else clock
+    if not clock.alive:
+        return clock
+    return _moved(clock, at, cause=cause, stopped=None, places=(*clock.places, place))
 
 
 def stop(clock: Clock, at: int, *, place: int) -> Clock:
     """Given a clock, return it stopped; what was stopped or given up before stays so. It is held no longer."""
     if not clock.alive:
         return clock
-    return settle(clock, at)._replace(stopped=at, cause=None, places=(*clock.places, place))
+    return _moved(clock, at, cause=None, stopped=at, places=(*clock.places, place))
+
+
+def _moved(clock: Clock, at: int, *, cause: Cause | None, stopped: int | None, places: tuple[int, ...]) -> Clock:
+    """A clock that is alive, counted up to an instant, and what it is from then on."""
+    terms, bound, opened, started, target, mark, before, _, segments, counted, held, due, limit, *_ = clock
+    if at > mark:
+        service, pauses = terms.service, terms.pauses
+        seconds = service.elapsed(mark, at)
+        if before is not None and seconds:
+            held = {**held, before: held.get(before, 0) + seconds}
+        if before is None or before not in pauses:
+            total = counted + seconds
+            if total >= target:
+                if due is None:
+                    due = service.advance(mark, target - counted)
+                if limit is None and total >= target + terms.grace:
+                    limit = service.advance(mark, target + terms.grace - counted)
+            counted = total
+        if segments is not None:
+            segments = (*segments, Segment(mark, at, terms, before))
+    return Clock(
+        terms, bound, opened, started, target, at, cause, places, segments,
+        counted, held, due, limit, stopped, clock.late, None, "",
+    )  # fmt: skip
 
 
 def reopen(clock: Clock, at: int, *, place: int) -> Clock:

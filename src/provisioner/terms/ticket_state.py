@@ -52,6 +52,7 @@ class TicketState:
         "opened",
         "priority",
         "resolved",
+        "subject",
         "traced",
     )
 
@@ -62,15 +63,11 @@ class TicketState:
         self.applying = applying
         self.end = end
         self.priority = opened.priority
+        self.subject = Subject(opened.priority, opened.asset, is_order(opened.mission))
         self.cause: Cause | None = None
         self.answered = self.resolved = self.traced = False
         self.clocks: dict[str, list[Clock]] = {}
         self.judged: dict[str, tuple[ClockTerms, TicketEvent]] = {}
-
-    @property
-    def subject(self) -> Subject:
-        """What its objectives are chosen for now."""
-        return Subject(self.priority, self.opened.asset, is_order(self.opened.mission))
 
     def begin(self, *, traced: bool) -> None:
         """Start the clocks of the opening."""
@@ -83,45 +80,38 @@ class TicketState:
 
     def apply(self, event: TicketEvent) -> None:
         """Let an event happen; Contradiction when it cannot have. After the end of the contract no clock moves."""
-        kind = event.kind
-        self._refuse(event)
-        ended = bool(self.choice.reason) or (self.end is not None and event.at >= self.end)
-        if not ended:
-            _MOVES[kind](self, event)
-        if kind is Kind.RESPONDED or kind is Kind.RESOLVED:
-            self.answered, self.resolved, self.cause = True, kind is Kind.RESOLVED, None
-        elif kind is Kind.HELD or kind is Kind.RESUMED:
-            self.cause = event.cause
-        elif kind is Kind.REOPENED:
-            self.resolved = False
-        elif kind is Kind.PRIORITY_CHANGED:
-            self.priority = event.priority
-        self.last = event
-
-    def _refuse(self, event: TicketEvent) -> None:
         wrong = self._wrong(event)
         if wrong:
             raise Contradiction(event.place, f"ticket {event.ticket}: {wrong}")
+        if not self.choice.reason and (self.end is None or event.at < self.end):
+            _MOVES[event.kind](self, event)
+        _NOTES[event.kind](self, event)
+        self.last = event
 
     def _wrong(self, event: TicketEvent) -> str:
         kind = event.kind
         if event.at < self.last.at:
             return f"{kind} is earlier than {self.last.kind} before it"
-        if kind is Kind.OPENED:
-            return "it was opened already"
         if self.resolved and kind not in _AFTER_RESOLVED:
-            return f"{kind}, and it is resolved"
-        if kind is Kind.RESPONDED and self.answered:
-            return "it had its first response already"
-        if kind is Kind.HELD and self.cause is not None:
-            return f"held, and it is held already ({self.cause})"
-        if kind is Kind.RESUMED and self.cause is None:
-            return "resumed, and it is not held"
-        if kind is Kind.PRIORITY_CHANGED and event.priority == self.priority:
-            return f"its priority is {self.priority} already"
-        if kind is Kind.REOPENED and not self.resolved:
-            return "reopened, and it is open"
-        return ""
+            return "it was opened already" if kind is Kind.OPENED else f"{kind}, and it is resolved"
+        refuse = _REFUSALS.get(kind)
+        return refuse(self, event) if refuse is not None else ""
+
+    def _note_answer(self, event: TicketEvent) -> None:
+        self.answered, self.resolved, self.cause = True, event.kind is Kind.RESOLVED, None
+
+    def _note_hold(self, event: TicketEvent) -> None:
+        self.cause = event.cause
+
+    def _note_reopening(self, _event: TicketEvent) -> None:
+        self.resolved = False
+
+    def _note_priority(self, event: TicketEvent) -> None:
+        self.priority = event.priority
+        self.subject = self.subject._replace(priority=event.priority)
+
+    def _note_nothing(self, _event: TicketEvent) -> None:
+        """A reply or an accepted workstation changes nothing on the ticket but its clocks."""
 
     def _started(self, terms: ClockTerms, event: TicketEvent) -> Clock:
         return clocks.start(terms, event.at, place=event.place, cause=self.cause, traced=self.traced)
@@ -204,7 +194,9 @@ class TicketState:
             self.clocks[name] = [self._started(terms, event)]
 
 
-_MOVES: dict[TicketEventKind, Callable[[TicketState, TicketEvent], None]] = {
+Move = Callable[[TicketState, TicketEvent], None]
+
+_MOVES: dict[TicketEventKind, Move] = {
     Kind.HELD: TicketState._hold,
     Kind.RESUMED: TicketState._hold,
     Kind.RESPONDED: TicketState._respond,
@@ -214,3 +206,28 @@ _MOVES: dict[TicketEventKind, Callable[[TicketState, TicketEvent], None]] = {
     Kind.REPLIED: TicketState._reply,
     Kind.PRIORITY_CHANGED: TicketState._change,
 }
+"""What each event does to the clocks."""
+
+_NOTES: dict[TicketEventKind, Move] = {
+    Kind.HELD: TicketState._note_hold,
+    Kind.RESUMED: TicketState._note_hold,
+    Kind.RESPONDED: TicketState._note_answer,
+    Kind.RESOLVED: TicketState._note_answer,
+    Kind.ACCEPTED: TicketState._note_nothing,
+    Kind.REOPENED: TicketState._note_reopening,
+    Kind.REPLIED: TicketState._note_nothing,
+    Kind.PRIORITY_CHANGED: TicketState._note_priority,
+}
+"""What each event leaves on the ticket."""
+
+_REFUSALS: dict[TicketEventKind, Callable[[TicketState, TicketEvent], str]] = {
+    Kind.OPENED: lambda _ticket, _event: "it was opened already",
+    Kind.RESPONDED: lambda ticket, _event: "it had its first response already" if ticket.answered else "",
+    Kind.HELD: lambda ticket, _event: f"held, and it is held already ({ticket.cause})" if ticket.cause else "",
+    Kind.RESUMED: lambda ticket, _event: "" if ticket.cause else "resumed, and it is not held",
+    Kind.REOPENED: lambda ticket, _event: "" if ticket.resolved else "reopened, and it is open",
+    Kind.PRIORITY_CHANGED: lambda ticket, event: (
+        f"its priority is {ticket.priority} already" if event.priority == ticket.priority else ""
+    ),
+}
+"""Why each event cannot have happened; empty when it can."""
