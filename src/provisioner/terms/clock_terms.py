@@ -33,6 +33,8 @@ class ClockTerms(NamedTuple):
 
     contract: str
     objective: Objective
+    metric: Metric
+    clause: str
     service: ServiceTime
     pauses: frozenset[Cause]
     grace: int
@@ -95,7 +97,13 @@ def _clock_terms(contract: Contract, objective: Objective) -> ClockTerms:
     pausing = {cause for cause in Cause if getattr(contract.holds, cause.value) is Effect.PAUSES}
     service = service_time(calendar, language=contract.language)
     return ClockTerms(
-        contract.id, objective, service, frozenset(pausing.union(objective.excludes)), objective.grace.seconds
+        contract=contract.id,
+        objective=objective,
+        metric=objective.metric,
+        clause=f"objectives.{objective.id}",
+        service=service,
+        pauses=frozenset(pausing.union(objective.excludes)),
+        grace=objective.grace.seconds,
     )
 
 

@@ -92,7 +92,8 @@ class ServiceTime:
         """
         if seconds <= 0:
             return at
-        self._cover(at, at)
+        if not self._since <= at <= self._until:
+            self._cover(at, at)
         while True:
             wanted = self._count(at) + seconds
             index = bisect_left(self._before, wanted) - 1
@@ -103,7 +104,8 @@ class ServiceTime:
 
     def opens_at(self, at: int) -> int | None:
         """Given an instant, return the first service instant at or after it; None when there is none any more."""
-        self._cover(at, at)
+        if not self._since <= at <= self._until:
+            self._cover(at, at)
         while True:
             index = bisect_right(self._opens, at)
             if index and at < self._closes[index - 1]:

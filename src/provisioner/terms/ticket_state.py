@@ -75,7 +75,7 @@ class TicketState:
         if not self.choice.reason:
             for terms in self.applying(self.opened.at, self.subject):
                 found = self.clocks[terms.objective.id] = []
-                if terms.objective.metric is not _UPDATE:
+                if terms.metric is not _UPDATE:
                     found.append(self._started(terms, self.opened))
 
     def apply(self, event: TicketEvent) -> None:
@@ -135,12 +135,12 @@ class TicketState:
 
     def _stop(self, event: TicketEvent, *metrics: Metric) -> None:
         for found in self.clocks.values():
-            if found and found[-1].terms.objective.metric in metrics:
+            if found and found[-1].stopped is None and found[-1].terms.metric in metrics:
                 found[-1] = clocks.stop(found[-1], event.at, place=event.place)
 
     def _reopen(self, event: TicketEvent) -> None:
         for found in self.clocks.values():
-            if found and found[0].terms.objective.metric is Metric.RESOLUTION_TIME:
+            if found and found[0].terms.metric is Metric.RESOLUTION_TIME:
                 found[0] = clocks.reopen(found[0], event.at, place=event.place)
 
     def _reply(self, event: TicketEvent) -> None:
@@ -149,7 +149,7 @@ class TicketState:
         elif self.answered:
             for terms in self.applying(event.at, self.subject):
                 name = terms.objective.id
-                if terms.objective.metric is _UPDATE and name not in self.judged:
+                if terms.metric is _UPDATE and name not in self.judged:
                     found = self.clocks.setdefault(name, [])
                     if not found or not found[-1].alive:
                         found.append(self._started(terms, event))
@@ -165,7 +165,7 @@ class TicketState:
         for name, found in self.clocks.items():
             if name in names or not found or found[-1].fate:
                 continue
-            metric, last = found[-1].terms.objective.metric, clocks.settle(found[-1], at)
+            metric, last = found[-1].terms.metric, clocks.settle(found[-1], at)
             if last.alive and not last.breached_by(at):
                 found[-1] = clocks.give_up(last, at, fate=clocks.SUPERSEDED)
                 superseded.setdefault(metric, []).append(found[-1])
@@ -173,12 +173,12 @@ class TicketState:
                 judged.add(metric)
         for terms in chosen:
             if terms.objective.id not in before:
-                self._take_on(terms, event, superseded.get(terms.objective.metric), judged)
+                self._take_on(terms, event, superseded.get(terms.metric), judged)
 
     def _take_on(
         self, terms: ClockTerms, event: TicketEvent, superseded: list[Clock] | None, judged: set[Metric]
     ) -> None:
-        name, metric = terms.objective.id, terms.objective.metric
+        name, metric = terms.objective.id, terms.metric
         found = self.clocks.get(name, [])
         if found and not found[-1].fate and metric is not _UPDATE:
             return  # judged under this very objective, which applies again

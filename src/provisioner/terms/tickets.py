@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -121,10 +122,10 @@ class _Fold:
 
         One ticket is folded at a time, so that no more than its result is kept. Raises the earliest Contradiction.
         """
-        by_ticket: dict[str, list[TicketEvent]] = {}
+        by_ticket: defaultdict[str, list[TicketEvent]] = defaultdict(list)
         for event in events:
             if event.at <= as_of:
-                by_ticket.setdefault(event.ticket, []).append(event)
+                by_ticket[event.ticket].append(event)
         earliest: Contradiction | None = None
         for of_ticket in by_ticket.values():
             try:
@@ -220,12 +221,11 @@ def _measurement(ticket: TicketState, found: Sequence[Clock], as_of: int) -> tup
         held = _total([one.clock.held for one in readings])
     now = shown.clock
     terms, traced = now.terms, ticket.traced
-    reached = max(now.mark, shown.due or 0, now.limit or 0)
     measured = Measurement(
         contract=terms.contract,
         objective=terms.objective.id,
-        metric=terms.objective.metric,
-        clause=f"objectives.{terms.objective.id}",
+        metric=terms.metric,
+        clause=terms.clause,
         state=shown.state,
         reason=now.fate if shown.state is State.NOT_APPLICABLE else "",
         ticket=ticket.opened.ticket,
@@ -238,7 +238,7 @@ def _measurement(ticket: TicketState, found: Sequence[Clock], as_of: int) -> tup
         elapsed_seconds=worst.clock.counted,
         target_seconds=now.target if now.target < NEVER else None,
         held_seconds=held,
-        holidays=holidays_used(worst.clock, reached) if traced else (),
+        holidays=holidays_used(worst.clock, max(shown.due or 0, now.limit or 0)) if traced else (),
         trace=trace(worst.clock) if traced else (),
         places=now.places if len(readings) == 1 else tuple(sorted({p for one in readings for p in one.clock.places})),
     )
@@ -265,8 +265,8 @@ def _judged(ticket: TicketState, terms: ClockTerms, event: TicketEvent) -> Measu
     return Measurement(
         contract=terms.contract,
         objective=terms.objective.id,
-        metric=terms.objective.metric,
-        clause=f"objectives.{terms.objective.id}",
+        metric=terms.metric,
+        clause=terms.clause,
         state=State.NOT_APPLICABLE,
         reason=ALREADY_JUDGED,
         ticket=ticket.opened.ticket,
