@@ -49,20 +49,14 @@ def replay(
     from pathlib import Path
 
     from provisioner.cli.wiring import service
-    from provisioner.config.events import load_events, located
-    from provisioner.missions.measuring import measure
+    from provisioner.missions import measuring as mission
     from provisioner.reporting.statements import statement_document
-    from provisioner.terms.tickets import Contradiction
 
     example = "invoke sla.replay --contract contract.yml --events events.jsonl --as-of 2026-11-30T23:59"
     path, file = Path(required("contract", contract, example)), Path(required("events", events, example))
     at, spoken = required("as-of", as_of, example), _language(language)
     promises = service.promises_of_file(path, as_of=at, contract_id=contract_id)
-    record = load_events(file)
-    try:
-        found = measure(record, promises, traced=trace)
-    except Contradiction as error:
-        raise located(record, place=error.place, message=str(error)) from error
+    found = mission.replay(file, promises, traced=trace)
     if json:
         print_json({**statement_document(found), "texts": _texts(promises)})
     else:
@@ -97,7 +91,7 @@ def statement(
     """
     from provisioner.cli import wiring
     from provisioner.cli.wiring import service
-    from provisioner.missions.measuring import state
+    from provisioner.missions import measuring as mission
     from provisioner.reporting.statements import statement_document
 
     example = "invoke sla.statement --client demo --period 2026-10"
@@ -105,7 +99,7 @@ def statement(
     site = wiring.site()
     promises = service.promises(site, name, as_of=as_of, contract_id=contract_id)
     with wiring.open_book(site, name, read_only=True) as book:
-        found = state(book, promises, period=month, traced=trace)
+        found = mission.state(book, promises, period=month, traced=trace)
         origin = book.origin
     for warning in found.warnings:
         say(f"warning: {warning}")

@@ -10,7 +10,7 @@ from provisioner.cli.typed import event_of, instant_of, length, local
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from provisioner.missions.tickets import Desk, Entered, Shown
     from provisioner.model.measurement import Measurement
@@ -74,7 +74,7 @@ def _tell(done: Entered, desk: Desk, *, client: str, json: bool) -> None:
     print(f"{subject}: {event.kind.value} at {local(event.at, zone)}{span} ({zone}), entry {done.entry}")
     print(_resting(done))
     if done.clocks:
-        _clocks([("", clock) for clock in done.clocks], zone)
+        _clocks(done.clocks, zone)
     elif hasattr(event, "ticket"):
         print("no clock changed")
 
@@ -118,17 +118,35 @@ def _left(clock: Measurement) -> int | None:
 _LIVE = ("running", "held", "breached")
 
 
-def _clocks(rows: Iterable[tuple[str, Measurement]], zone: str) -> None:
+def _clocks(clocks: Iterable[Measurement], zone: str) -> None:
     from provisioner.cli.present import table
 
-    cells = []
-    for ticket, clock in rows:
-        left, due = _left(clock), local(clock.due, zone) if clock.due is not None else ""
-        state = f"{clock.state.value}: {clock.reason}" if clock.reason else clock.state.value
-        cells.append((ticket, clock.clause, state, due, "" if left is None else length(left)))
-    named = any(ticket for ticket, *_ in cells)
-    heads = ("ticket", "clause", "state", "due", "left")
-    table("", heads if named else heads[1:], cells if named else [row[1:] for row in cells])
+    table("", CLOCK, [_cells(clock, zone) for clock in clocks])
+
+
+CLOCK = ("clause", "state", "due", "left")
+
+
+def _cells(clock: Measurement, zone: str) -> tuple[str, ...]:
+    left, due = _left(clock), "" if clock.due is None else local(clock.due, zone)
+    state = f"{clock.state.value}: {clock.reason}" if clock.reason else clock.state.value
+    return clock.clause, state, due, "" if left is None else length(left)
+
+
+def _tickets(found: Iterable[Shown], zone: str) -> None:
+    from provisioner.cli.present import table
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for one in found:
+            opening, held = one.opening, f"by {one.held_by.value}" if one.held_by else ""
+            state = "" if one.open else "resolved"
+            for clock in one.clocks:
+                level = one.levels.get(clock.objective or "")
+                told = "" if level is None or level.at is None else f"{level.to}, {local(level.at, zone)}"
+                named = (opening.ticket, one.priority or "", opening.asset or "", held or state)
+                yield (*named, *_cells(clock, zone), told)
+
+    table("", ("ticket", "priority", "asset", "held", *CLOCK, "next to be told"), [*rows()])
 
 
 def listed(wanted: Wanted, typed: Typed) -> int:
@@ -149,18 +167,11 @@ def listed(wanted: Wanted, typed: Typed) -> int:
         print_json({"client": client, "as_of": utc(desk.now), "tickets": [_shown(one) for one in found]})
     elif found:
         zone = service.zone_of(desk.contracts) or "UTC"
-        _clocks([(_name(one), clock) for one in found for clock in one.clocks], zone)
+        _tickets(found, zone)
         print(f"tickets: {len(found)}, as of {local(desk.now, zone)} ({zone}); what is left is service time")
     else:
         print(f"no ticket of {client} is open" if not wanted.all else f"no ticket of {client} was recorded")
     return 0
-
-
-def _name(one: Shown) -> str:
-    """The ticket, its priority and its machine; who holds it, or that it is resolved."""
-    held = f"held: {one.held_by.value}" if one.held_by else ""
-    parts = (one.opening.ticket, one.priority, one.opening.asset, held, "" if one.open else "resolved")
-    return ", ".join(filter(None, parts))
 
 
 def _shown(one: Shown) -> dict[str, object]:
@@ -175,5 +186,13 @@ def _shown(one: Shown) -> dict[str, object]:
         "opened": utc(opening.at),
         "open": one.open,
         "held_by": one.held_by.value if one.held_by else None,
-        "clocks": [_clock(clock) for clock in one.clocks],
+        "clocks": [{**_clock(clock), "next_level": _level(one, clock)} for clock in one.clocks],
     }
+
+
+def _level(one: Shown, clock: Measurement) -> dict[str, object] | None:
+    """Who is told next about a clock, and when: null while that is not foreseeable."""
+    from provisioner.reporting.statements import utc
+
+    level = one.levels.get(clock.objective or "")
+    return None if level is None else {"clause": level.clause, "to": level.to, "at": utc(level.at)}

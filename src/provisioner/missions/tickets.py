@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from provisioner.config.document import did_you_mean
@@ -19,11 +20,12 @@ from provisioner.missions.ticket_entries import KINDS, event_body, record_of
 from provisioner.model.service_event import AssetEventKind, TicketEvent, TicketEventKind
 from provisioner.model.values import Cause, Party, shown
 from provisioner.terms.choice import chooser
+from provisioner.terms.escalation import levels
+from provisioner.terms.term import terms_on
 from provisioner.terms.tickets import Contradiction, measure_tickets, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping, Sequence
 
     from provisioner.ledger.book import Book
     from provisioner.model.contract import LoadedContract
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from provisioner.model.record import Membership, Record
     from provisioner.model.service_event import AssetEvent
     from provisioner.terms.choice import Choice, Chooser
+    from provisioner.terms.escalation import Level
+    from provisioner.terms.tickets import TicketStanding
 
 
 VERBS = {
@@ -152,6 +156,7 @@ class Shown:
     """A ticket as it stands: its opening, its priority now, whether it is open, who holds it, and its clocks.
 
     One that `waits` is open, or has a clock that still runs, such as an order whose workstation was not accepted yet.
+    `levels` are, by objective, the next levels of escalation of the clocks that run.
     """
 
     opening: TicketEvent
@@ -160,6 +165,7 @@ class Shown:
     open: bool
     held_by: Cause | None
     clocks: tuple[Measurement, ...]
+    levels: Mapping[str, Level]
 
 
 def look(book: Book, which: Which, desk: Desk) -> tuple[Shown, ...]:
@@ -207,7 +213,19 @@ def _stood(events: Sequence[TicketEvent], desk: Desk) -> Iterator[Shown]:
                 open=stands is not None and not stands.resolved,
                 held_by=stands.cause if stands else None,
                 clocks=tuple(clocks.get(event.ticket, ())),
+                levels=_next_levels(stands, choose(event.at, event.asset).contract, desk.now) if stands else {},
             )
+
+
+def _next_levels(stands: TicketStanding, contract: LoadedContract, now: int) -> dict[str, Level]:
+    found = {}
+    for clock in stands.clocks:
+        bound = datetime.fromtimestamp(clock.measurement.bound or stands.opened, UTC)
+        terms, _ = terms_on(contract, bound)
+        left = [level for level in levels(terms, clock, cause=stands.cause, as_of=now) if not level.reached]
+        if left:
+            found[clock.objective.id] = left[0]
+    return found
 
 
 def next_number(record: Record) -> str:
@@ -232,7 +250,7 @@ def _instead(before: Sequence[TicketEvent], event: TicketEvent, desk: Desk) -> s
         except Contradiction:
             continue
         possible.append(f"ticket.{verb}")
-    at = instant(desk.at.fromtimestamp(event.at, desk.at.tzinfo))
+    at = instant(datetime.fromtimestamp(event.at, UTC))
     return f"at {at} possible: {', '.join(possible)}" if possible else f"nothing fits at {at}: see `invoke ticket.list`"
 
 
