@@ -35,24 +35,32 @@ def check(_context: Context, client: str = "", json: bool = False) -> int:
     return 2 if found.problems else 0
 
 
-@command(help={"client": "the client's folder", "json": JSON_HELP})
-def show(_context: Context, client: str = "", json: bool = False) -> int:
+@command(
+    help={
+        "client": "the client's folder",
+        "contract-id": "this one, when the client has several (default: each that is in force)",
+        "json": JSON_HELP,
+    }
+)
+def show(_context: Context, client: str = "", contract_id: str = "", json: bool = False) -> int:
     """Show the terms in force today, amendments applied, and which machines they cover.
 
     Example: invoke contract.show --client demo
     """
     from provisioner.cli import wiring
-    from provisioner.missions.standing import standing
+    from provisioner.missions.standing import standing, standing_ones
     from provisioner.reporting.contracts import contract_document, lines_of
 
     name = required("client", client, "invoke contract.show --client demo")
-    found = wiring.configuration(wiring.site(), name)
-    contract, today = standing(found.contract, found.inventory, wiring.now())
-    document = contract_document(contract, today, digest=found.contract.digest)
+    found, at = wiring.configuration(wiring.site(), name), wiring.now()
+    documents = []
+    for loaded in standing_ones(found.contracts, at, contract_id=contract_id or None):
+        contract, today = standing(loaded, found.inventory, at)
+        documents.append(contract_document(contract, today, digest=loaded.digest))
     if json:
-        print_json(document)
+        print_json(documents[0] if len(documents) == 1 else {"contracts": documents})
     else:
-        print("\n".join(lines_of(document)))
+        print("\n\n".join("\n".join(lines_of(document)) for document in documents))
     return 0
 
 

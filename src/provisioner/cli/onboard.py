@@ -50,6 +50,8 @@ def onboard(
     name = required("host", host, "invoke onboard --host ws-01 --client demo")
     site = wiring.site(writes=True)
     premises = wiring.premises(site, name, client=client or None, contract_id=contract_id or None)
+    if premises.why:
+        say(premises.why)
     with Told(to_stdout=not json) as progress:
         wish = Wish(
             asset=premises.asset,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, get_args
 
-from provisioner.config.contracts import ReadContract, loaded, read_contract
+from provisioner.config.contracts import ReadContract, loaded, read_contracts
 from provisioner.config.document import did_you_mean, ordered
 from provisioner.config.inventory import host_names, read_inventory
 from provisioner.config.references import references
@@ -28,32 +28,29 @@ _CLIENT_ID: str = get_args(ClientId)[1].pattern
 
 @dataclass(frozen=True, kw_only=True)
 class ClientConfiguration:
-    """A client's contract and inventory, each valid and fitting the other."""
+    """A client's contracts and inventory, each valid and fitting the other."""
 
-    contract: LoadedContract
+    contracts: tuple[LoadedContract, ...]
     inventory: Inventory
 
 
 def load_client(folder: Path, *, roles: RoleInputs, decrypt: Decrypt | None) -> ClientConfiguration:
-    """Given a client's folder, return its contract and inventory.
+    """Given a client's folder, return its contracts and inventory.
 
-    Raises ConfigurationError with the problems of both at once, those between them included: the folder is named
-    like the client, and every group and machine that the contract names is in hosts.yml.
+    Raises ConfigurationError with the problems of all at once, those between them included: the folder is named
+    like the client, and every group and machine that a contract names is in hosts.yml.
     """
-    problems: list[Problem] = []
-    read = _attempt(lambda: read_contract(folder / "contract.yml"), problems)
+    reads, problems = read_contracts(folder)
     machines = _attempt(lambda: read_inventory(folder, roles=roles, decrypt=decrypt), problems)
-    if read is not None:
-        problems.extend([*read.problems, *_identity(read, folder)])
+    problems.extend(problem for read in reads for problem in _identity(read, folder))
     if machines is not None:
         problems.extend(machines.problems)
-    if read is not None and machines is not None:
-        for version, document in read.versions:
+        for version, document in (pair for read in reads for pair in read.versions):
             found = references(version.contract, machines.inventory)
             problems.extend(document.problem(loc, message) for loc, message in found)
-    if problems or read is None or machines is None:
+    if problems or machines is None:
         raise ConfigurationError(ordered(problems))
-    return ClientConfiguration(contract=loaded(folder / "contract.yml", read), inventory=machines.inventory)
+    return ClientConfiguration(contracts=tuple(map(loaded, reads)), inventory=machines.inventory)
 
 
 def client_folder(root: Path, client: str) -> Path:

@@ -1,4 +1,4 @@
-"""Loading a contract: its shape, then what no field says alone, then every version that its amendments make."""
+"""Loading contracts: the shape of each, what no field says alone, every version that its amendments make."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from provisioner.errors import ConfigurationError, Problem
 from provisioner.model.contract import Amendment, Contract, LoadedContract, Version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _BOUNDS = Bounds()
@@ -25,6 +26,7 @@ _FIXED = (("id",), ("client", "id"), ("starts",), ("amendments",))
 class ReadContract:
     """What reading a contract gave: the document, its versions as far as they are valid, every problem and warning."""
 
+    path: Path
     document: Document
     text: bytes
     versions: tuple[tuple[Version, Document], ...] = ()
@@ -35,17 +37,29 @@ class ReadContract:
 def load_contract(path: Path) -> LoadedContract:
     """Given the path of a `contract.yml`, return the contract with every version of its terms.
 
-    Raises ConfigurationError with every problem at once; a folder of dated contracts is one.
+    Raises ConfigurationError with every problem at once.
     """
-    read = read_contract(path)
+    read = read_contract(path, folder=path.parent)
     refuse(read.problems)
-    return loaded(path, read)
+    return loaded(read)
 
 
-def loaded(path: Path, read: ReadContract) -> LoadedContract:
+def load_contracts(path: Path) -> tuple[LoadedContract, ...]:
+    """Given a contract's file, or a client's folder with one or several, return them in the order of their names.
+
+    Raises ConfigurationError with the problems of all at once, those between them included.
+    """
+    if not path.is_dir():
+        return (load_contract(path),)
+    reads, problems = read_contracts(path)
+    refuse(problems)
+    return tuple(loaded(read) for read in reads)
+
+
+def loaded(read: ReadContract) -> LoadedContract:
     """Given a contract that was read without problems, return it."""
     return LoadedContract(
-        path=str(path),
+        path=str(read.path),
         text=read.text,
         digest=sha256(read.text).hexdigest(),
         versions=tuple(version for version, _ in read.versions),
@@ -53,17 +67,64 @@ def loaded(path: Path, read: ReadContract) -> LoadedContract:
     )
 
 
-def read_contract(path: Path) -> ReadContract:
-    """Given the path of a `contract.yml`, read all of it; raises only when there is no document to find problems in."""
-    folder = path.parent
-    if (folder / "contracts").is_dir():
-        message = "several dated contracts are not supported yet; keep the one in force as contract.yml"
-        raise ConfigurationError((Problem(label(folder / "contracts", folder=folder), 0, 0, "", message),))
+def contract_files(folder: Path) -> tuple[Path, ...]:
+    """Given a client's folder, return its `contract.yml`, or the dated ones in `contracts/`, by name.
+
+    Raises ConfigurationError when it has both, or the folder of dated ones has none, or something else in it.
+    """
+    dated = folder / "contracts"
+    if not dated.is_dir():
+        return (folder / "contract.yml",)
+    if (folder / "contract.yml").exists():
+        message = "this client has a folder contracts/ as well; move this file into it, or that folder away"
+        raise ConfigurationError((Problem(label(folder / "contract.yml", folder=folder), 0, 0, "", message),))
+    names = sorted(path for path in dated.iterdir() if not path.name.startswith("."))
+    strange = [path for path in names if path.suffix != ".yml"]
+    refuse(Problem(label(path, folder=folder), 0, 0, "", "is no contract: expected *.yml") for path in strange)
+    refuse([] if names else [Problem(label(dated, folder=folder), 0, 0, "", "no contract is in this folder")])
+    return tuple(names)
+
+
+def read_contracts(folder: Path) -> tuple[list[ReadContract], list[Problem]]:
+    """Given a client's folder, return its contracts as far as they can be read, and every problem of all of them."""
+    reads: list[ReadContract] = []
+    problems: list[Problem] = []
+    try:
+        files = contract_files(folder)
+    except ConfigurationError as error:
+        return [], list(error.problems)
+    for path in files:
+        try:
+            reads.append(read_contract(path, folder=folder))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    problems.extend(problem for read in reads for problem in read.problems)
+    return reads, [*problems, *_between(reads)]
+
+
+def _between(reads: list[ReadContract]) -> Iterator[Problem]:
+    """What several contracts of a client cannot share, and what they must."""
+    having = [read for read in reads if read.versions]
+    for index, read in enumerate(having):
+        contract, first = read.versions[0][0].contract, having[0].versions[0][0].contract
+        twin = next((old for old in having[:index] if old.versions[0][0].contract.id == contract.id), None)
+        if twin is not None:
+            yield read.document.problem(("id",), f"{contract.id} is the id of {twin.document.file} too")
+        if contract.client.id != first.client.id:
+            said = f"{having[0].document.file} is a contract of {first.client.id}, and this one of {contract.client.id}"
+            yield read.document.problem(("client", "id"), said)
+
+
+def read_contract(path: Path, *, folder: Path) -> ReadContract:
+    """Given a contract's path in a folder, read all of it; raises only where there is no document to find problems in.
+
+    A path in messages begins with the name of the folder.
+    """
     text = read_regular(path, folder=folder, limit=_BOUNDS.size)
     file = label(path, folder=folder)
     document = Document(file, parse(text, file=file, bounds=_BOUNDS))
     contract, found = decode(Contract, document)
-    read = ReadContract(document, text, problems=found, warnings=list(_empty_missions(document)))
+    read = ReadContract(path, document, text, problems=found, warnings=list(_empty_missions(document)))
     if contract is None:
         return read
     read.problems.extend(_checked(contract, document))

@@ -18,13 +18,15 @@ from provisioner.missions.audit import refuse_unknown
 from provisioner.model.person import ERASED, blanked, occurrences
 from provisioner.model.values import shown
 from provisioner.terms.days import day_of, step
+from provisioner.terms.term import in_force
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from provisioner.ledger.book import Book
-    from provisioner.model.contract import LoadedContract
+    from provisioner.model.contract import Contract, LoadedContract
+    from provisioner.model.values import Duration
 
 SHORTEST = 2
 """Characters of a name that is looked for: a single letter is in every text."""
@@ -40,7 +42,7 @@ OUT_OF_REACH = (
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """Whose details: those of `person` (a name or a pseudonym), or with `contract` those beyond its term at `at`.
+    """Whose details: those of `person` (a name or a pseudonym), or with `contracts` those beyond their term at `at`.
 
     `operator` is the name of who asks.
     """
@@ -48,7 +50,7 @@ class Wish:
     at: datetime
     operator: str
     person: str = ""
-    contract: LoadedContract | None = None
+    contracts: tuple[LoadedContract, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ def carry_out(book: Book, wish: Wish) -> int:
         raise UsageError("nothing is left to erase: somebody else did, just now")
     pseudonym = book.pseudonym(wish.operator)  # first: whoever asks for an erasure of their own goes with it
     erasure = _choose(book, wish)
-    reason = Reason.RETENTION if wish.contract else Reason.REQUEST
+    reason = Reason.RETENTION if wish.contracts else Reason.REQUEST
     entry = book.erase(erasure, Draft(ERASE, wish.at, pseudonym, erasure.body(reason)))
     book.sign(wish.at)
     finish(book)
@@ -112,25 +114,39 @@ def finish(book: Book) -> None:
 
 
 def _choose(book: Book, wish: Wish) -> Erasure:
-    if wish.contract:
-        return _beyond_term(book, wish, wish.contract)
+    if wish.contracts:
+        return _beyond_term(book, wish)
     if len(wish.person.strip()) < SHORTEST:
         raise UsageError(f"--person {shown(wish.person)} is too short to be looked for", hint="write the whole name")
     return of_person(book.details(), wish.person, blank=blank_contract)
 
 
-def _beyond_term(book: Book, wish: Wish, contract: LoadedContract) -> Erasure:
-    """What only entries older than the term cite; the name of who asks stays, since the next entry cites it."""
-    terms = contract.as_of(day_of(wish.at, contract.versions[0].contract.timezone))
-    term, zone = terms.retention.details, terms.timezone
-    if term is None:
+def _beyond_term(book: Book, wish: Wish) -> Erasure:
+    """What only entries older than the term cite; the name of who asks stays, since the next entry cites it.
+
+    Of several contracts those in force that day count, all of them where none is; each must have let a detail go.
+    """
+    days = [(contract, day_of(wish.at, contract.timezone)) for contract in wish.contracts]
+    terms = [(contract.as_of(day), day) for contract, day in days if in_force(contract.as_of(day), day)]
+    kept = [
+        (_details(contract), contract.timezone, day)
+        for contract, day in terms or [(contract.as_of(day), day) for contract, day in days]
+    ]
+
+    def is_over(then: datetime) -> bool:
+        return all(step(day_of(then, zone), term, 1) <= today for term, zone, today in kept)
+
+    found = of_age(book.details(), book.entries(), is_over=is_over)
+    return Erasure(rows=tuple(row for row in found.rows if row.value != wish.operator.encode()))
+
+
+def _details(terms: Contract) -> Duration:
+    if terms.retention.details is None:
         raise UsageError(
             f"contract {terms.id} promises no term for personal details: they are kept without limit",
             hint="promise one, such as `retention: {details: 36mo}`; or erase for one person with --person",
         )
-    today = day_of(wish.at, zone)
-    found = of_age(book.details(), book.entries(), is_over=lambda then: step(day_of(then, zone), term, 1) <= today)
-    return Erasure(rows=tuple(row for row in found.rows if row.value != wish.operator.encode()))
+    return terms.retention.details
 
 
 def blank_contract(text: bytes, names: tuple[str, ...]) -> bytes:

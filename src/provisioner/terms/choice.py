@@ -69,7 +69,7 @@ def choose(
 
 def chooser(contracts: Sequence[LoadedContract], *, membership: Membership, contract_id: str | None = None) -> Chooser:
     """Given a client's contracts, return what `choose` says for each instant and asset; made for very many calls."""
-    candidates = tuple(contracts) if contract_id is None else (_named(contracts, contract_id),)
+    candidates = tuple(contracts) if contract_id is None else (named(contracts, contract_id),)
     zones = tuple(dict.fromkeys(_zone(one) for one in candidates))
     by_days: dict[tuple[date, ...], tuple[_Standing, ...]] = {}
     by_asset: dict[tuple[tuple[int, str], ...], dict[str | None, Choice]] = {}
@@ -90,7 +90,8 @@ def chooser(contracts: Sequence[LoadedContract], *, membership: Membership, cont
     return choice
 
 
-def _named(contracts: Sequence[LoadedContract], contract_id: str) -> LoadedContract:
+def named(contracts: Sequence[LoadedContract], contract_id: str) -> LoadedContract:
+    """Given a client's contracts and an id, return the one that has it; UsageError when none has."""
     for contract in contracts:
         if contract.id == contract_id:
             return contract

@@ -55,3 +55,9 @@ def last_day(contract: Contract) -> date | None:
     if given is None:
         return None
     return next((end for end in ends_of_terms(contract) if given.on <= last_useful_day(contract, end)), None)
+
+
+def in_force(terms: Contract, day: date) -> bool:
+    """Whether the contract binds on a day of its time zone, given its terms of that day."""
+    end = last_day(terms)
+    return terms.starts <= day and (end is None or day <= end)

@@ -60,7 +60,7 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     found = client(case, tmp_path)
     asset = next(asset for asset in found.inventory.assets if asset.name == case.get("host", BASE["host"]))
     at = datetime.fromisoformat(case.get("now", BASE["now"]))
-    decision = verdict(found.contract, asset, SETUP, at=at, uses=[used(entry) for entry in case.get("log", [])])
+    decision = verdict(found.contracts[0], asset, SETUP, at=at, uses=[used(entry) for entry in case.get("log", [])])
     expect = case["expect"]
     assert decision.allowed == (expect["allowed"] == "true")
     assert {reason.code: reason.clause for reason in decision.reasons} == expect.get("reasons", {})

@@ -136,6 +136,6 @@ def test_a_folder_of_dated_contracts_hides_no_problem_of_another_client(
     (tmp_path / "demo" / "host_vars").touch()
     monkeypatch.setenv("PROVISIONER_INVENTORIES", str(tmp_path))
     said = "\n".join(map(str, wiring.check_clients(wiring.site(), None).problems))
-    assert "acme/contracts: several dated contracts are not supported yet" in said
+    assert "acme/contract.yml: this client has a folder contracts/ as well" in said
     assert "demo/host_vars: is a file" in said
     assert "zenith/contract.yml" in said, "its id is demo's"

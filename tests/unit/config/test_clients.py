@@ -90,13 +90,13 @@ def test_the_tutorials_client_loads_without_a_warning() -> None:
 
     checkout = Path(__file__).parents[3]
     loaded = load_client(checkout / "inventories" / "demo", roles=load_role_inputs(checkout / "roles"), decrypt=None)
-    assert loaded.contract.warnings == ()
+    assert [contract.warnings for contract in loaded.contracts] == [()]
     addresses = {asset.name: asset.address.port for asset in loaded.inventory.assets}
     assert addresses == {"ws-01": 22201, "ws-02": 22202, "srv-01": 22203, "kiosk-01": 22204}
     covered = {
         asset.name
         for asset in loaded.inventory.assets
-        if asset.groups & set(loaded.contract.versions[0].contract.assets)
+        if asset.groups & set(loaded.contracts[0].versions[0].contract.assets)
     }
     assert covered == {"ws-01", "ws-02", "srv-01"}
 

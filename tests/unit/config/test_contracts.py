@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioner.config.contracts import load_contract
+from provisioner.config.contracts import load_contract, load_contracts
 from provisioner.errors import ConfigurationError
 from provisioner.model.mission import MissionKind
 from provisioner.model.values import Duration, Money
@@ -161,3 +161,72 @@ KEYS = sorted(set(re.findall(r"[a-z_]+(?=:)", TEXT)))
 def test_a_value_of_another_shape_is_refused_with_problems(folder: Path, key: str, value: str) -> None:
     line = re.sub(rf"(?m)\b{key}: ([^,{{\[\n}}]+|\[[^\]]*\]|\{{[^}}]*\}})", f"{key}: {value}", TEXT, count=1)
     outcome(folder / "contract.yml", line.encode())
+
+
+# ---- several dated contracts
+
+
+def several(folder: Path, **changes: tuple[str, str]) -> Path:
+    """Move the contract into contracts/, once for each name, with one change of its text."""
+    text = (folder / "contract.yml").read_text(encoding="utf-8")
+    (folder / "contract.yml").unlink()
+    (folder / "contracts").mkdir()
+    for name, (old, new) in changes.items():
+        assert old in text
+        (folder / "contracts" / f"{name}.yml").write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+def test_a_file_and_a_folder_with_one_contract_are_read_alike(folder: Path) -> None:
+    assert (
+        load_contracts(folder) == load_contracts(folder / "contract.yml") == (load_contract(folder / "contract.yml"),)
+    )
+
+
+def test_dated_contracts_are_read_in_the_order_of_their_names(folder: Path) -> None:
+    loaded = load_contracts(several(folder, b=("id: ACME-2026", "id: B"), a=("id: ACME-2026", "id: A")))
+    assert [contract.id for contract in loaded] == ["A", "B"]
+    assert loaded[0].digest != loaded[1].digest
+    assert load_contracts(folder / "contracts" / "a.yml") == loaded[:1]
+
+
+def test_the_problems_of_all_dated_contracts_are_said_at_once(folder: Path) -> None:
+    several(folder, a=("language: fr", "language: de"), b=("currency: EUR", "currency: euro"), c=("id: ACME", "id: C"))
+    (folder / "contracts" / "d.yml").write_text("[", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_contracts(folder)
+    files = [problem.file for problem in caught.value.problems]
+    assert files == ["acme/contracts/a.yml", "acme/contracts/b.yml", "acme/contracts/d.yml"]
+
+
+def test_two_contracts_cannot_share_an_id_nor_be_of_two_clients(folder: Path) -> None:
+    several(folder, a=("id: ACME-2026", "id: ACME-2026"), b=("{id: acme,", "{id: acne,"))
+    with pytest.raises(ConfigurationError) as caught:
+        load_contracts(folder)
+    said = str(caught.value)
+    assert "acme/contracts/b.yml:1:5: id: ACME-2026 is the id of acme/contracts/a.yml too" in said
+    assert "acme/contracts/a.yml is a contract of acme, and this one of acne" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ((), "acme/contracts: no contract is in this folder"),
+        (("2026.yaml",), "acme/contracts/2026.yaml: is no contract: expected *.yml"),
+        ((".hidden",), "acme/contracts: no contract is in this folder"),
+    ],
+)
+def test_a_folder_of_dated_contracts_holds_nothing_else(folder: Path, names: tuple[str, ...], says: str) -> None:
+    (folder / "contract.yml").unlink()
+    (folder / "contracts").mkdir()
+    for name in names:
+        (folder / "contracts" / name).touch()
+    with pytest.raises(ConfigurationError) as caught:
+        load_contracts(folder)
+    assert says in str(caught.value)
+
+
+def test_a_contract_and_dated_ones_are_refused_together(folder: Path) -> None:
+    (folder / "contracts").mkdir()
+    with pytest.raises(ConfigurationError, match="has a folder contracts/ as well"):
+        load_contracts(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -224,7 +224,7 @@ def test_the_term_is_of_calendar_months_in_the_zone_of_the_contract(desk: Any, c
     """Six months after 28 February is 28 August; after 1 March in Paris (23:00 UTC the day before), 1 September."""
     prepare(desk, at=cited)
     with desk.book() as book:
-        found = look(book, replace(EXPIRED, contract=term("6mo")))
+        found = look(book, replace(EXPIRED, contracts=(term("6mo"),)))
     assert bool(found) is goes
     assert found.blanked == ()
     assert found.fields == ({"check": 1, "operator": 1} if goes else {})
@@ -234,7 +234,7 @@ def test_the_term_is_of_calendar_months_in_the_zone_of_the_contract(desk: Any, c
 def test_a_term_of_days_is_over_on_its_last_day(desk: Any, day: int, goes: bool) -> None:
     prepare(desk, at=datetime(2026, 8, day, 12, tzinfo=UTC))
     with desk.book() as book:
-        assert bool(look(book, replace(EXPIRED, contract=term("30d")))) is goes
+        assert bool(look(book, replace(EXPIRED, contracts=(term("30d"),)))) is goes
 
 
 def test_what_is_cited_anew_stays_and_so_does_whoever_asks(desk: Any) -> None:
@@ -242,7 +242,7 @@ def test_what_is_cited_anew_stays_and_so_does_whoever_asks(desk: Any) -> None:
     with desk.book() as book:
         book.append([Draft("note", START - timedelta(days=1000), book.pseudonym(OPERATOR), {})])
         book.append([Draft("note", START, book.pseudonym(JANE), {})])
-        expired = Wish(at=START, operator=OPERATOR, contract=term("30d"))
+        expired = Wish(at=START, operator=OPERATOR, contracts=(term("30d"),))
         assert look(book, expired).fields == {"check": 1}
         entry = book.entry(carry_out(book, expired))
         assert entry is not None and entry.body["reason"] == "retention"
@@ -251,7 +251,17 @@ def test_what_is_cited_anew_stays_and_so_does_whoever_asks(desk: Any) -> None:
         assert verify_log(book).status is Status.OK
 
 
+def test_of_several_contracts_in_force_the_longest_term_keeps_and_one_that_is_over_does_not_count(desk: Any) -> None:
+    prepare(desk, at=datetime(2026, 7, 1, 12, tzinfo=UTC))
+    over = loaded(make_contract(ends=date(2026, 8, 1), retention=Retention(details=None)))
+    with desk.book() as book:
+        assert look(book, replace(EXPIRED, contracts=(term("30d"), over)))
+        assert not look(book, replace(EXPIRED, contracts=(term("30d"), term("6mo"))))
+        with pytest.raises(UsageError, match="promises no term"):
+            look(book, replace(EXPIRED, contracts=(over,)))
+
+
 def test_no_term_is_no_promise(desk: Any) -> None:
     prepare(desk)
     with desk.book() as book, pytest.raises(UsageError, match="promises no term"):
-        look(book, Wish(at=START, operator=OPERATOR, contract=term(None)))
+        look(book, Wish(at=START, operator=OPERATOR, contracts=(term(None),)))

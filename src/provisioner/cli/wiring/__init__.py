@@ -76,7 +76,7 @@ def decrypt(settings: Settings) -> Callable[[Path, bytes], bytes] | None:
 
 
 def configuration(where: Site, client: str) -> ClientConfiguration:
-    """Load a client's contract and inventory; vault files open with the password file of the settings."""
+    """Load a client's contracts and inventory; vault files open with the password file of the settings."""
     folder = client_folder(where.settings.inventories, client)
     roles = load_role_inputs(where.checkout / "roles")
     return load_client(folder, roles=roles, decrypt=decrypt(where.settings))
@@ -84,21 +84,22 @@ def configuration(where: Site, client: str) -> ClientConfiguration:
 
 @dataclass(frozen=True)
 class Premises:
-    """What work on one machine rests on."""
+    """What work on one machine rests on; `why` says why on this contract, empty where there is no other."""
 
     asset: Asset
     contract: LoadedContract
+    why: str = ""
 
 
 def premises(where: Site, host: str, *, client: str | None, contract_id: str | None) -> Premises:
-    """Find the machine and its client's contract; raises UsageError or ConfigurationError, with nothing touched."""
+    """Find the machine and the contract that decides; raises UsageError or ConfigurationError, with nothing touched."""
+    from provisioner.missions.standing import deciding
+
     folder = find_host(where.settings.inventories, host, client=client, decrypt=decrypt(where.settings))
     found = configuration(where, folder.name)
-    number = found.contract.versions[0].contract.id
-    if contract_id is not None and contract_id != number:
-        raise UsageError(f"client {folder.name} has no contract {contract_id}", hint=f"--contract-id {number}")
     asset = next(asset for asset in found.inventory.assets if asset.name == host)
-    return Premises(asset, found.contract)
+    choice = deciding(found.contracts, asset, at=now(), contract_id=contract_id)
+    return Premises(asset, choice.contract, choice.why if len(found.contracts) > 1 else "")
 
 
 def content(where: Site, mission: str) -> Content:
@@ -187,7 +188,7 @@ class Checked:
 
 
 def check_clients(where: Site, client: str | None) -> Checked:
-    """Read contract and inventory of one client or of all; raises UsageError when there is none."""
+    """Read contracts and inventory of one client or of all; raises UsageError when there is none."""
     root = where.settings.inventories
     folders = [client_folder(root, client)] if client else list(client_folders(root))
     if not folders:
@@ -197,7 +198,8 @@ def check_clients(where: Site, client: str | None) -> Checked:
     for folder in folders:
         try:
             found = configuration(where, folder.name)
-            warnings.extend((*found.contract.warnings, *found.inventory.warnings))
+            warnings.extend(text for contract in found.contracts for text in contract.warnings)
+            warnings.extend(found.inventory.warnings)
         except ConfigurationError as error:
             problems.extend(error.problems)
     return Checked(tuple(folder.name for folder in folders), tuple(problems), tuple(warnings))

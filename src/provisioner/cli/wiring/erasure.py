@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
 from provisioner.config.clients import client_folder
-from provisioner.config.contracts import load_contract
+from provisioner.config.contracts import load_contracts
 from provisioner.missions.erase import Wish
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def wish_for(where: Site, client: str, *, person: str) -> Wish:
-    """Build the wish for a person, or, where none is named, for what is beyond the term of the client's contract."""
+    """Build the wish for a person, or, where none is named, for what is beyond the term of the client's contracts."""
     at, operator = wiring.now(), where.settings.operator
     if person:
         return Wish(at=at, operator=operator, person=person)
-    contract = load_contract(client_folder(where.settings.inventories, client) / "contract.yml")
-    return Wish(at=at, operator=operator, contract=contract)
+    contracts = load_contracts(client_folder(where.settings.inventories, client))
+    return Wish(at=at, operator=operator, contracts=contracts)

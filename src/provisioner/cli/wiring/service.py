@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provisioner.cli import wiring
 from provisioner.cli.typed import instant_of
 from provisioner.config.clients import client_folder, find_host
-from provisioner.config.contracts import load_contract
+from provisioner.config.contracts import load_contracts
 from provisioner.config.inventory import load_membership
 from provisioner.errors import UsageError
 from provisioner.model.record import Membership
@@ -60,14 +60,14 @@ def promises(where: Site, client: str, *, as_of: str, contract_id: str) -> Promi
 
 
 def promises_of_file(path: Path, *, as_of: str, contract_id: str) -> Promises:
-    """Build what a file of events is measured by: one contract, and the hosts.yml beside it if there is one."""
+    """Build what a file of events is measured by: a contract, or a folder with several, and the hosts.yml beside it."""
     from provisioner.missions.measuring import Promises
 
-    contracts = (load_contract(path),)
-    beside = (path.parent / "hosts.yml").exists()
+    contracts, folder = load_contracts(path), path if path.is_dir() else path.parent
+    beside = (folder / "hosts.yml").exists()
     return Promises(
         contracts=contracts,
-        membership=load_membership(path.parent, decrypt=None) if beside else Membership(groups=None),
+        membership=load_membership(folder, decrypt=None) if beside else Membership(groups=None),
         as_of=instant_of("as-of", as_of, zone=zone_of(contracts)),
         contract_id=contract_id or None,
     )
@@ -75,8 +75,7 @@ def promises_of_file(path: Path, *, as_of: str, contract_id: str) -> Promises:
 
 def _client(where: Site, client: str) -> tuple[tuple[LoadedContract, ...], Membership]:
     folder = client_folder(where.settings.inventories, client)
-    contract = load_contract(folder / "contract.yml")
-    return (contract,), load_membership(folder, decrypt=wiring.decrypt(where.settings))
+    return load_contracts(folder), load_membership(folder, decrypt=wiring.decrypt(where.settings))
 
 
 def zone_of(contracts: tuple[LoadedContract, ...]) -> str:
