@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from provisioner.cli import contract, dev, doctor, lab, onboard, sla, ticket
+from provisioner.cli import contract, dev, doctor, due, lab, onboard, sla, ticket
 from provisioner.cli.audit import checkpoint, erase, export, keys, reading, reconcile, witness
 
 
@@ -18,7 +18,7 @@ def _group(name: str, *tasks: object) -> Collection:
 namespace = Collection(
     onboard.onboard,
     doctor.doctor,
-    _group("contract", contract.check, contract.show, contract.schema),
+    _group("contract", contract.check, contract.show, contract.schema, due.due),
     _group(
         "audit",
         reading.log,

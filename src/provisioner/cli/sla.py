@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from provisioner.cli.command import JSON_HELP, command, print_json, required, say
+from provisioner.cli.typed import language_of
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def replay(
 
     example = "invoke sla.replay --contract contract.yml --events events.jsonl --as-of 2026-11-30T23:59"
     path, file = Path(required("contract", contract, example)), Path(required("events", events, example))
-    at, spoken = required("as-of", as_of, example), _language(language)
+    at, spoken = required("as-of", as_of, example), language_of(language)
     promises = service.promises_of_file(path, as_of=at, contract_id=contract_id)
     found = mission.replay(file, promises, traced=trace)
     if json:
@@ -95,7 +96,7 @@ def statement(
     from provisioner.reporting.statements import statement_document
 
     example = "invoke sla.statement --client demo --period 2026-10"
-    name, month, spoken = required("client", client, example), _month(period), _language(language)
+    name, month, spoken = required("client", client, example), _month(period), language_of(language)
     site = wiring.site()
     promises = service.promises(site, name, as_of=as_of, contract_id=contract_id)
     with wiring.open_book(site, name, read_only=True) as book:
@@ -130,11 +131,3 @@ def _month(text: str) -> str:
         said = "--period is missing" if not text else f"--period {text[:40]!a} is no month"
         raise UsageError(said, hint="write it such as 2026-10")
     return text
-
-
-def _language(text: str) -> Language | None:
-    from provisioner.model.contract import Language
-
-    if text and text not in list(Language):
-        raise UsageError(f"--language {text[:40]!a} is not known", hint=f"one of: {', '.join(Language)}")
-    return Language(text) if text else None

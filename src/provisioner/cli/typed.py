@@ -11,6 +11,7 @@ from provisioner.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provisioner.model.contract import Language
     from provisioner.model.service_event import AssetEvent, TicketEvent
 
 AT = "when it happened: 2026-11-24T09:12:00+01:00, or 2026-11-24T09:12 in the contract's time zone (default: now)"
@@ -100,3 +101,12 @@ def length(seconds: int) -> str:
     minutes, left = divmod(rest, 60)
     parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{left}s" if left else ""]
     return ("-" if seconds < 0 else "") + (" ".join(filter(None, parts)) or "0m")
+
+
+def language_of(text: str) -> Language | None:
+    """Given what --language says, return it, None for nothing; UsageError for one that documents are not written in."""
+    from provisioner.model.contract import Language
+
+    if text and text not in list(Language):
+        raise UsageError(f"--language {text[:40]!a} is not known", hint=f"one of: {', '.join(Language)}")
+    return Language(text) if text else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
 from provisioner.cli.typed import instant_of
-from provisioner.config.clients import client_folder, find_host
+from provisioner.config.clients import client_folder, client_folders, find_host
 from provisioner.config.contracts import load_contracts
 from provisioner.config.inventory import load_membership
 from provisioner.errors import UsageError
@@ -28,6 +28,17 @@ def client_of(where: Site, client: str, asset: str) -> str:
     if not asset:
         raise UsageError("--client is missing", hint="say whose ticket it is, such as --client demo")
     return find_host(where.settings.inventories, asset, client=None, decrypt=wiring.decrypt(where.settings)).name
+
+
+def clients_of(where: Site, client: str) -> list[str]:
+    """Return the client that was named, or else all that have a folder; UsageError where there is none."""
+    root = where.settings.inventories
+    if client:
+        return [client_folder(root, client).name]
+    found = [folder.name for folder in client_folders(root)]
+    if not found:
+        raise UsageError(f"there is no client folder in {root}", hint="each client has a folder with contract.yml")
+    return found
 
 
 def desk(where: Site, client: str, *, contract_id: str) -> Desk:
