@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.cli.command import JSON_HELP, command, print_json, required, say
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 AS_OF = "what is later does not count: 2026-11-24T18:00:00+01:00, or 2026-11-24T18:00 in the contract's time zone"
 LANGUAGE = "fr or en (default: the contract's language)"
 CONTRACT = "the contract to measure by, where two decide"
-TRACE = "tell for each stretch of time whether a clock counted it, and why"
+TRACE = "show for each stretch of time whether a clock counted it, and why (--json has that in any case)"
 
 
 @command(
@@ -57,11 +58,11 @@ def replay(
     path, file = Path(required("contract", contract, example)), Path(required("events", events, example))
     at, spoken = required("as-of", as_of, example), language_of(language)
     promises = service.promises_of_file(path, as_of=at, contract_id=contract_id)
-    found = mission.replay(file, promises, traced=trace)
+    found = mission.replay(file, promises)
     if json:
         print_json({**statement_document(found), "texts": _texts(promises)})
     else:
-        _show(found, promises, language=spoken)
+        _show(found if trace else _without_traces(found), promises, language=spoken)
     return 0
 
 
@@ -100,7 +101,7 @@ def statement(
     site = wiring.site()
     promises = service.promises(site, name, as_of=as_of, contract_id=contract_id)
     with wiring.open_book(site, name, read_only=True) as book:
-        found = mission.state(book, promises, period=month, traced=trace)
+        found = mission.state(book, promises, period=month)
         origin = book.origin
     for warning in found.warnings:
         say(f"warning: {warning}")
@@ -109,7 +110,7 @@ def statement(
         more = {"client": name, "period": month, "log": log, "texts": _texts(promises)}
         print_json({**statement_document(found.statement), **more, "warnings": [*found.warnings]})
     else:
-        _show(found.statement, promises, language=spoken)
+        _show(found.statement if trace else _without_traces(found.statement), promises, language=spoken)
         print(f"{origin}: {found.size} entries, root {found.root.hex()}")
     return 0
 
@@ -119,6 +120,10 @@ def _show(found: Statement, promises: Promises, *, language: Language | None) ->
     from provisioner.reporting.statement_tables import statement_tables
 
     page(statement_tables(found, promises.contracts, language=language))
+
+
+def _without_traces(found: Statement) -> Statement:
+    return replace(found, measurements=tuple(replace(one, trace=()) for one in found.measurements))
 
 
 def _texts(promises: Promises) -> list[dict[str, str]]:
