@@ -57,7 +57,7 @@ def due(
     looked = []
     for name in service.clients_of(site, client):
         promises = service.promises(site, name, as_of=at, contract_id=contract_id)
-        with wiring.open_book(site, name, read_only=True) as book:
+        with service.book_if_begun(site, name) as book:
             looked.append(look_ahead(book, promises, ahead=span))
     _tell(agenda_of(looked, span), looked, language=wanted, file=Path(ical) if ical else None, json=json)
     return 0

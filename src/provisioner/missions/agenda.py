@@ -8,7 +8,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from provisioner.errors import LedgerError, UsageError
-from provisioner.ledger.names import client_of
 from provisioner.missions import ticket_entries, uses
 from provisioner.missions.audit import refuse_unknown
 from provisioner.model.agenda import Agenda
@@ -59,21 +58,22 @@ class Looked:
     recorded: bool
 
 
-def look_ahead(book: Book, promises: Promises, *, ahead: Duration) -> Looked:
+def look_ahead(book: Book | None, promises: Promises, *, ahead: Duration) -> Looked:
     """Return what a client's contracts ask for until `ahead` (days or months) from then, what is overdue first.
 
-    A client without a log is looked at by the contracts alone. Raises LedgerError where the log cannot be read, is
-    gone, or contradicts itself; UsageError where two contracts decide about a ticket.
+    A client without a log (None: without any ledger) is looked at by the contracts alone. Raises LedgerError where the
+    log cannot be read, is gone, or contradicts itself; UsageError where two contracts decide about a ticket.
     """
-    recorded = not _unknown(book)
-    entries = tuple(book.entries(kinds=KINDS)) if recorded else ()
-    record = ticket_entries.record_of(entries, origin=book.origin)
+    client = promises.contracts[0].versions[0].contract.client.id
+    recorded = book is not None and not _unknown(book)
+    entries = tuple(book.entries(kinds=KINDS)) if book is not None and recorded else ()
+    record = ticket_entries.record_of(entries, origin=book.origin if book is not None else client)
     choose = chooser(promises.contracts, membership=promises.membership, contract_id=promises.contract_id)
     try:
         standings = standing(record.tickets, choose, as_of=promises.as_of)
     except Contradiction as error:
         hint = "`invoke audit.show` shows the entry"
-        raise LedgerError(f"{book.origin}: entry {error.place}: {error}", hint=hint) from error
+        raise LedgerError(f"{record.origin}: entry {error.place}: {error}", hint=hint) from error
     asked = [one for one in promises.contracts if promises.contract_id in (None, one.id)]
     found = [
         item
@@ -90,7 +90,7 @@ def look_ahead(book: Book, promises: Promises, *, ahead: Duration) -> Looked:
             )
         )
     ]
-    return Looked(client=client_of(book.origin), promises=promises, items=in_order(found), recorded=recorded)
+    return Looked(client=client, promises=promises, items=in_order(found), recorded=recorded)
 
 
 def _unknown(book: Book) -> bool:

@@ -106,7 +106,9 @@ def _head(stated: _Stated) -> Iterator[Section]:
 
 def _state(words: Wording, measurement: Measurement) -> str:
     state = words.phrase(measurement.state)
-    return f"{state}: {words.say(measurement.reason)}" if measurement.reason else state
+    if not measurement.reason:
+        return state
+    return words.say("{state}: {reason}", state=state, reason=words.say(measurement.reason))
 
 
 def _at(words: Wording, at: int | None) -> str:

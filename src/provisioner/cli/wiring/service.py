@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
@@ -13,9 +15,10 @@ from provisioner.errors import UsageError
 from provisioner.model.record import Membership
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from provisioner.cli.wiring import Site
+    from provisioner.ledger.book import Book
     from provisioner.missions.measuring import Promises
     from provisioner.missions.tickets import Desk
     from provisioner.model.contract import LoadedContract
@@ -39,6 +42,18 @@ def clients_of(where: Site, client: str) -> list[str]:
     if not found:
         raise UsageError(f"there is no client folder in {root}", hint="each client has a folder with contract.yml")
     return found
+
+
+@contextmanager
+def book_if_begun(where: Site, client: str) -> Iterator[Book | None]:
+    """Open the client's log to read; None where nothing was ever recorded or signed here."""
+    settings = where.settings
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).exists() and not (settings.state / "checkpoints").exists():
+        yield None
+        return
+    with wiring.open_book(where, client, read_only=True) as book:
+        yield book
 
 
 def desk(where: Site, client: str, *, contract_id: str) -> Desk:
