@@ -29,7 +29,10 @@ NEVER = 1 << 60
 
 
 class ClockTerms(NamedTuple):
-    """An objective as a clock sees it; `pauses` are the causes that stop its time, `grace` is in seconds (rule 5)."""
+    """An objective as a clock sees it; `pauses` are the causes that stop its time, `grace` is in seconds (rule 5).
+
+    The target is `seconds`, or so many `business_days`; the other is 0.
+    """
 
     contract: str
     objective: Objective
@@ -38,14 +41,14 @@ class ClockTerms(NamedTuple):
     service: ServiceTime
     pauses: frozenset[Cause]
     grace: int
+    seconds: int
+    business_days: int
 
     def target(self, started: int | None) -> int:
         """Given the start of a clock, return its target in service seconds: business days are turned once (rule 1)."""
-        target = self.objective.target
-        assert isinstance(target, Duration)
-        if target.unit != "bd":
-            return target.seconds
-        closing = self.service.closing_of_nth_day(started, target.amount) if started is not None else None
+        if self.seconds:
+            return self.seconds
+        closing = self.service.closing_of_nth_day(started, self.business_days) if started is not None else None
         return self.service.elapsed(started, closing) if started is not None and closing is not None else NEVER
 
 
@@ -73,8 +76,8 @@ def agreement(loaded: LoadedContract) -> Agreement:
     """Given a contract, return when each of its versions begins to bind, and when the last day ends (rule 9)."""
     zone = ZoneInfo(loaded.timezone or "UTC")
     last = last_day(loaded.versions[-1].contract)
-    since = tuple(_midnight(version.effective, zone) for version in loaded.versions)
-    return Agreement(loaded, since, None if last is None else _midnight(last + ONE_DAY, zone))
+    since = tuple(midnight(version.effective, zone) for version in loaded.versions)
+    return Agreement(loaded, since, None if last is None else midnight(last + ONE_DAY, zone))
 
 
 def applying(contract: Contract, subject: Subject, membership: Membership) -> tuple[ClockTerms, ...]:
@@ -96,6 +99,8 @@ def _clock_terms(contract: Contract, objective: Objective) -> ClockTerms:
     calendar = contract.calendars[objective.calendar] if objective.calendar is not None else None
     pausing = {cause for cause in Cause if getattr(contract.holds, cause.value) is Effect.PAUSES}
     service = service_time(calendar, language=contract.language)
+    target = objective.target
+    assert isinstance(target, Duration)
     return ClockTerms(
         contract=contract.id,
         objective=objective,
@@ -104,6 +109,8 @@ def _clock_terms(contract: Contract, objective: Objective) -> ClockTerms:
         service=service,
         pauses=frozenset(pausing.union(objective.excludes)),
         grace=objective.grace.seconds,
+        seconds=0 if target.unit == "bd" else target.seconds,
+        business_days=target.amount if target.unit == "bd" else 0,
     )
 
 
@@ -113,5 +120,6 @@ def is_order(mission: MissionKind | None) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _midnight(day: date, zone: ZoneInfo) -> int:
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """Given a day, return its first instant in the zone."""
     return first_instant(datetime.combine(day, time.min), zone)

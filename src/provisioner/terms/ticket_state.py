@@ -80,16 +80,15 @@ class TicketState:
 
     def apply(self, event: TicketEvent) -> None:
         """Let an event happen; Contradiction when it cannot have. After the end of the contract no clock moves."""
-        wrong = self._wrong(event)
-        if wrong:
+        kind = event.kind
+        if wrong := self._wrong(event, kind):
             raise Contradiction(event.place, f"ticket {event.ticket}: {wrong}")
         if not self.choice.reason and (self.end is None or event.at < self.end):
-            _MOVES[event.kind](self, event)
-        _NOTES[event.kind](self, event)
+            _MOVES[kind](self, event)
+        _NOTES[kind](self, event)
         self.last = event
 
-    def _wrong(self, event: TicketEvent) -> str:
-        kind = event.kind
+    def _wrong(self, event: TicketEvent, kind: TicketEventKind) -> str:
         if event.at < self.last.at:
             return f"{kind} is earlier than {self.last.kind} before it"
         if self.resolved and kind not in _AFTER_RESOLVED:
