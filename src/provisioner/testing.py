@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from provisioner.errors import UsageError
 from provisioner.execution.ports import Contact, Reading, Receipt, RunResult, RunStatus, Tally, Trust
+from provisioner.model.approval import Flaw, Signed
 from provisioner.model.asset import Address, Asset
 from provisioner.model.contract import Client, Contract, LoadedContract, Provider, Version
 from provisioner.model.event import Event, EventKind
@@ -181,6 +182,17 @@ class FakeLeases:
         """Hold the client's turn; nobody else wants it."""
         self.admitting.append(client)
         yield
+
+
+@dataclass
+class FakeSignatures:
+    """Verifies nothing: every signature is what `answer` says, by default one that does not hold."""
+
+    answer: Signed = field(default_factory=lambda: Signed(flaw=Flaw.BROKEN))
+
+    def check(self, message: bytes, signature: str, *, keys: Mapping[str, str], namespace: str) -> Signed:
+        """Answer, whatever was signed."""
+        return self.answer
 
 
 @dataclass

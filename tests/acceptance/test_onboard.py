@@ -33,6 +33,8 @@ KEYS = [
     "simulated",
     "outcome",
     "reasons",
+    "warnings",
+    "request",
     "opened",
     "closed",
     "entries",

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from provisioner.ledger.book import open_book
+from provisioner.missions.approvals import Signing
 from provisioner.missions.bodies import Request
 from provisioner.missions.perform import perform
 from provisioner.missions.services import Services
@@ -14,6 +15,7 @@ from provisioner.testing import (
     FakeExecutor,
     FakeLeases,
     FakeProbe,
+    FakeSignatures,
     RecordingProgress,
     instants,
     loaded,
@@ -57,6 +59,7 @@ def intervene(state: Path, name: str, *, say: Callable[[str], object]) -> None:
         leases=FakeLeases(),
         open_book=book,
         progress=RecordingProgress(),
+        signing=Signing(signatures=FakeSignatures(), own_keys=frozenset(), requests=state / "requests"),
     )
     plan = plan_workstation_setup(asset, make_content())
     contract = loaded(make_contract())

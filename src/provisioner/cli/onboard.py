@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from provisioner.model.intervention import Intervention
+    from provisioner.model.values import Duration
 
 TICKET_LENGTH = 64
 
@@ -22,6 +23,8 @@ TICKET_LENGTH = 64
         "contract-id": "the contract the work is to rest on, when it must be a certain one",
         "accept-new-key": "accept the machine's host key at first contact (a changed key is refused all the same)",
         "ticket": "the ticket this work belongs to",
+        "spent": "labour that this work takes, such as 45m: draws prepaid hours unless an allowance includes it",
+        "approval": "the request that a refusal wrote, with the client's signature beside it as FILE.sig",
         "check": "Ansible's check mode: look, change nothing; recorded as simulated",
         "json": JSON_HELP,
     }
@@ -33,6 +36,8 @@ def onboard(
     contract_id: str = "",
     accept_new_key: bool = False,
     ticket: str = "",
+    spent: str = "",
+    approval: str = "",
     check: bool = False,
     json: bool = False,
 ) -> int:
@@ -43,11 +48,13 @@ def onboard(
     """
     from provisioner.cli import wiring
     from provisioner.cli.present import Told
-    from provisioner.cli.wiring import anchors
+    from provisioner.cli.wiring import anchors, approvals
     from provisioner.missions.workstation_setup import Wish, set_up_workstation
     from provisioner.model.intervention import EXIT_CODES
 
     name = required("host", host, "invoke onboard --host ws-01 --client demo")
+    labour = _labour(spent, check=check)
+    offer = approvals.read_offer(approval) if approval else None
     site = wiring.site(writes=True)
     premises = wiring.premises(site, name, client=client or None, contract_id=contract_id or None)
     if premises.why:
@@ -60,6 +67,8 @@ def onboard(
             accept=wiring.acceptance(flag=accept_new_key, ask=progress.ask),
             ticket=_checked(ticket),
             check=check,
+            spent=labour,
+            approval=offer,
         )
         intervention = set_up_workstation(wish, wiring.services(site, premises.asset, progress))
     _show(intervention, json=json)
@@ -75,6 +84,20 @@ def _show(intervention: Intervention, *, json: bool) -> None:
         print_json(intervention_document(intervention))
     else:
         show_intervention(intervention)
+
+
+def _labour(spent: str, *, check: bool) -> Duration | None:
+    """Return the labour, None for none; UsageError for what is no time, or a check run, which draws nothing."""
+    from typing import get_args
+
+    from provisioner.model.values import SomeElapsed
+
+    if spent and check:
+        raise UsageError("--spent goes with work that is done, not with --check", hint="leave one of them out")
+    try:
+        return get_args(SomeElapsed)[1](spent) if spent else None
+    except ValueError as error:
+        raise UsageError(f"--spent: {error}", hint="for example: --spent 45m") from error
 
 
 def _checked(ticket: str) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.model.approval import CLAUSE, NAMESPACE
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import CheckResult, Outcome
 
@@ -141,10 +143,20 @@ def show_intervention(intervention: Intervention) -> None:
         print(f"refused under contract {intervention.contract}:")
         for reason in intervention.reasons:
             print(f"  {reason.clause}: {reason.text}")
+        _show_request(intervention)
     entries = ", ".join(str(index) for index in intervention.entries)
     simulated = " (simulated: check mode)" if intervention.simulated else ""
     print(f"outcome {intervention.outcome}{simulated}; clause {intervention.clause}; log entries {entries}")
     print(f"intervention {intervention.id}")
+
+
+def _show_request(intervention: Intervention) -> None:
+    """Print the digest of the plan, and how the client approves it where that is possible."""
+    print(f"plan {intervention.plan_digest}")
+    if intervention.request:
+        print(f"what the client may sign, with a key that the contract names under {CLAUSE}: {intervention.request}")
+        print(f"  ssh-keygen -Y sign -f KEY -n {NAMESPACE} {Path(intervention.request).name}")
+        print(f"then type the same again with --approval {intervention.request}, FILE.sig beside it")
 
 
 def _show_asset(result: AssetResult) -> None:

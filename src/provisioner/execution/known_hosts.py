@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import fcntl
-import hashlib
 import hmac
 import os
 import re
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ExecutionError
+from provisioner.model.encoding import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,11 +65,6 @@ class Standing(Enum):
     UNKNOWN = "unknown"
     CHANGED = "changed"
     REVOKED = "revoked"
-
-
-def fingerprint(blob: bytes) -> str:
-    """Given the bytes of a key (or of a certificate), return `SHA256:…` as `ssh-keygen -l` prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def name_of(host: str, port: int) -> str:

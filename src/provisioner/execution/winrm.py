@@ -18,8 +18,8 @@ from winrm.exceptions import InvalidCredentialsError
 from winrm.protocol import Protocol
 
 from provisioner.execution.first_contact import BadNews, Deadlines, connect, deadline, printable, trusted, where
-from provisioner.execution.known_hosts import fingerprint
 from provisioner.execution.ports import Contact, Trust
+from provisioner.model.encoding import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, cast
 
 from provisioner.errors import LedgerError
 from provisioner.model.intervention import Outcome
-from provisioner.model.mission import MissionKind
 from provisioner.model.redaction import redacted
-from provisioner.terms.allowances import Use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from provisioner.execution.ports import Contact
     from provisioner.ledger.entry import Entry
+    from provisioner.model.approval import Approval, Offer
     from provisioner.model.asset import Asset
     from provisioner.model.contract import LoadedContract
     from provisioner.model.intervention import AssetResult, Check
     from provisioner.model.plan import Plan
+    from provisioner.model.values import Duration
     from provisioner.model.verdict import Reason
 
     Body = dict[str, object]
@@ -40,6 +40,7 @@ class Request:
     """What is asked for: a plan on assets, under a contract.
 
     `accept` decides about an unknown host key; `ticket` is the ticket the work belongs to; `check` asks for check mode.
+    `spent` is the labour of it, `approval` what the client may have signed for it.
     """
 
     contract: LoadedContract
@@ -48,21 +49,43 @@ class Request:
     accept: Callable[[str], bool]
     ticket: str | None
     check: bool
+    spent: Duration | None = None
+    approval: Offer | None = None
 
 
-def intent_body(intervention: str, request: Request, *, clause: str) -> Body:
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """What was decided about a request: the clause it rests on, or the reasons against it.
+
+    `requested` is what the client may be asked to approve: the reasons, where an approval could stand in for all of
+    them. `warnings` are sentences; `included` says that the work is inside an allowance; `approval` is what let it in.
+    """
+
+    clause: str
+    reasons: tuple[Reason, ...] = ()
+    requested: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
+    included: bool = False
+    approval: Approval | None = None
+
+
+def intent_body(intervention: str, request: Request, admission: Admission) -> Body:
     """The body of `opened`, and of `refused` without its reasons: what was going to be done, on what, under what."""
     content = request.plan.content
     return {
         "intervention": intervention,
         "contract": request.contract.versions[0].contract.id,
         "contract_digest": request.contract.digest,
-        "clause": clause,
+        "clause": admission.clause,
         "mission": request.plan.mission.value,
         "plan_digest": request.plan.digest,
         "assets": list(request.plan.assets),
         "ticket": request.ticket,
         "simulated": request.check,
+        "spent": str(request.spent) if request.spent else None,
+        "in_allowance": admission.included,
+        "warnings": list(admission.warnings),
+        "approval": _approval(admission.approval) if admission.approval else None,
         "content": {
             "playbook": content.playbook,
             "playbook_digest": content.playbook_digest,
@@ -71,6 +94,15 @@ def intent_body(intervention: str, request: Request, *, clause: str) -> Body:
             "ansible": content.ansible,
             "commit": content.commit,
         },
+    }
+
+
+def _approval(approval: Approval) -> Body:
+    return {
+        "request": approval.text,
+        "signature": approval.signature,
+        "signer": approval.signer,
+        "fingerprint": approval.fingerprint,
     }
 
 
@@ -125,9 +157,11 @@ def _check(check: Check, keep: Keep) -> Body:
 NAMES = frozenset(
     {"intervention", "contract", "contract_digest", "plan_digest", "clause", "mission", "outcome", "assets[]"}
     | {f"assets[].{key}" for key in ("name", "outcome", "trust", "host_key", "reason.code", "reason.clause")}
-    | {"assets[].checks[].result", "reasons[].code", "reasons[].clause"}
+    | {"assets[].checks[].result", "reasons[].code", "reasons[].clause", "spent"}
+    | {f"approval.{key}" for key in ("request", "signature", "signer", "fingerprint")}
 )
-"""Where a body holds words of ours, digests, and names of contract and machines: read back, and no secrets."""
+"""Where a body holds words of ours, digests, names of contract and machines, and what others signed: read back, and no
+secrets."""
 
 _REFERENCE = re.compile(r"pv-[0-9a-f]{64}")
 
@@ -176,33 +210,3 @@ def open_intents(entries: Iterable[Entry]) -> tuple[Intent, ...]:
         elif entry.kind == "closed":
             found.pop(str(entry.body.get("intervention")), None)
     return tuple(found.values())
-
-
-def uses(entries: Iterable[Entry], contract: str) -> Iterator[Use]:
-    """Given a log, yield what counts for the allowances of a contract: each asset of each intervention.
-
-    One that is under way counts until it has ended otherwise, so that two at once cannot share the last of it.
-    """
-    opened: dict[str, Entry] = {}
-    for entry in entries:
-        name = str(entry.body.get("intervention"))
-        if entry.kind == "opened" and entry.body.get("contract") == contract:
-            opened[name] = entry
-        elif entry.kind == "closed" and name in opened:
-            yield from _uses(opened.pop(name), entry)
-    for entry in opened.values():
-        intent = _intent(entry)
-        for asset in intent.assets:
-            yield _use(entry, asset, counts=not intent.simulated)
-
-
-def _uses(opened: Entry, closed: Entry) -> Iterator[Use]:
-    simulated = opened.body.get("simulated") is True or closed.body.get("simulated") is True
-    results = closed.body.get("assets")
-    for result in results if isinstance(results, list) else ():
-        outcome = Outcome(str(result["outcome"]))
-        yield _use(opened, str(result["name"]), counts=outcome.accepted and not simulated)
-
-
-def _use(opened: Entry, asset: str, *, counts: bool) -> Use:
-    return Use(asset=asset, mission=MissionKind(str(opened.body["mission"])), at=opened.at, counts=counts)

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 from provisioner.errors import ExecutionError, LedgerError, StillRunning
 from provisioner.execution.ports import Order, Receipt, RunStatus
 from provisioner.ledger.entry import Draft
-from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, uses, without_secrets
+from provisioner.missions.admission import admit, ask_client, request_for
+from provisioner.missions.bodies import CHECK, Closing, closing_body, intent_body, refusal_body, without_secrets
 from provisioner.missions.judge import judge
 from provisioner.missions.recording import under
 from provisioner.missions.recover import counts, last_task, recover
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import AssetResult, Intervention, Outcome, worst
 from provisioner.model.redaction import redactor, secrets_of
-from provisioner.model.verdict import Reason, Verdict
-from provisioner.terms.allowances import Use
-from provisioner.terms.coverage import verdict
+from provisioner.model.verdict import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from provisioner.execution.ports import Contact
     from provisioner.ledger.book import Book
     from provisioner.ledger.entry import Entry
-    from provisioner.missions.bodies import Request
+    from provisioner.missions.bodies import Admission, Request
     from provisioner.missions.services import Services
     from provisioner.model.asset import Asset
     from provisioner.model.event import Event
@@ -43,8 +42,13 @@ class _Desk:
     services: Services
     book: Book
     intervention: str
-    clause: str
+    admission: Admission
     operator: str
+
+    @property
+    def clause(self) -> str:
+        """The line of the contract that the work rests on."""
+        return self.admission.clause
 
     @cached_property
     def hide(self) -> Callable[[str], str]:
@@ -76,17 +80,19 @@ def perform(request: Request, services: Services) -> Intervention:
             recover(book, client, services)
             with services.leases.admission(client):
                 at = services.now()
-                decision = _admit(request, book, at)
-                operator = book.pseudonym(services.operator)
-                desk = _Desk(request, services, book, services.new_id(), decision.clause, operator)
-                if not decision.allowed:
-                    return _refuse(desk, decision, at)
+                name = services.new_id()
+                admission = admit(request, book, services, intervention=name, at=at)
+                desk = _Desk(request, services, book, name, admission, book.pseudonym(services.operator))
+                if admission.reasons:
+                    return _refuse(desk, at)
+                for warning in admission.warnings:
+                    services.progress.note(f"warning: {warning}")
                 names = request.plan.assets
-                for name in names:
-                    resources.enter_context(services.leases.hold(client, name))
+                for asset in names:
+                    resources.enter_context(services.leases.hold(client, asset))
                 # A controller may have died since: nothing new begins before its processes are proven dead.
                 recover(book, client, services, held=frozenset(names))
-                opened = _record(desk, "opened", intent_body(desk.intervention, request, clause=desk.clause), at)
+                opened = _record(desk, "opened", _intent(desk), at)
         return _bracket(desk, opened, at)
 
 
@@ -99,22 +105,19 @@ def _nothing_done() -> Iterator[None]:
         raise LedgerError(f"{error}; no work was done", hint=error.hint) from error
 
 
-def _admit(request: Request, book: Book, at: datetime) -> Verdict:
-    contract, mission = request.contract.versions[0].contract.id, request.plan.mission
-    used = list(uses(book.entries(kinds=("opened", "closed")), contract))
-    found: list[Verdict] = []
-    for asset in request.assets:
-        found.append(verdict(request.contract, asset, mission, at=at, uses=used))
-        used.append(Use(asset=asset.name, mission=mission, at=at, counts=not request.check))
-    reasons = tuple(dict.fromkeys(reason for decision in found for reason in decision.reasons))
-    return Verdict(clause=found[0].clause, reasons=reasons)
-
-
-def _refuse(desk: _Desk, decision: Verdict, at: datetime) -> Intervention:
-    intent = intent_body(desk.intervention, desk.request, clause=desk.clause)
-    entry = _record(desk, "refused", refusal_body(intent, decision.reasons), at)
+def _refuse(desk: _Desk, at: datetime) -> Intervention:
+    admission, request = desk.admission, None
+    entry = _record(desk, "refused", refusal_body(_intent(desk), admission.reasons), at)
     desk.book.sign(at)
-    return replace(_intervention(desk, at), outcome=Outcome.REFUSED, reasons=decision.reasons, entries=(entry.index,))
+    if admission.requested:
+        asked = request_for(desk.request, admission, intervention=desk.intervention, at=at)
+        request = str(ask_client(desk.services.signing.requests, asked, desk.book))
+    whole = _intervention(desk, at)
+    return replace(whole, outcome=Outcome.REFUSED, reasons=admission.reasons, request=request, entries=(entry.index,))
+
+
+def _intent(desk: _Desk) -> dict[str, object]:
+    return intent_body(desk.intervention, desk.request, desk.admission)
 
 
 def _bracket(desk: _Desk, opened: Entry, at: datetime) -> Intervention:
@@ -266,4 +269,5 @@ def _intervention(desk: _Desk, at: datetime) -> Intervention:
         closed=at,
         ticket=desk.request.ticket,
         simulated=desk.request.check,
+        warnings=desk.admission.warnings,
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from provisioner.execution.ports import Executor, Leases, Probe
     from provisioner.ledger.book import Book
+    from provisioner.missions.approvals import Signing
     from provisioner.model.event import Event
 
 
@@ -43,3 +44,4 @@ class Services:
     leases: Leases
     open_book: Callable[[str], AbstractContextManager[Book]]
     progress: Progress
+    signing: Signing

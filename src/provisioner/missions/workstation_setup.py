@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioner.missions.services import Services
+    from provisioner.model.approval import Offer
     from provisioner.model.asset import Asset
     from provisioner.model.contract import LoadedContract
     from provisioner.model.intervention import Intervention
     from provisioner.model.plan import Content
+    from provisioner.model.values import Duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class Wish:
     accept: Callable[[str], bool]
     ticket: str | None
     check: bool
+    spent: Duration | None
+    approval: Offer | None
 
 
 def set_up_workstation(wish: Wish, services: Services) -> Intervention:
@@ -40,5 +44,7 @@ def set_up_workstation(wish: Wish, services: Services) -> Intervention:
         accept=wish.accept,
         ticket=wish.ticket,
         check=wish.check,
+        spent=wish.spent,
+        approval=wish.approval,
     )
     return perform(request, services)

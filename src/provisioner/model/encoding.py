@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 
 
 def to_base64(data: bytes) -> str:
@@ -17,3 +18,8 @@ def from_base64(text: object) -> bytes:
     except ValueError:  # binascii.Error is one
         return b""
     return data if to_base64(data) == text else b""
+
+
+def fingerprint(blob: bytes) -> str:
+    """Given the bytes of a key (or of a certificate), return `SHA256:…` as `ssh-keygen -l` prints it."""
+    return "SHA256:" + to_base64(hashlib.sha256(blob).digest()).rstrip("=")

@@ -96,7 +96,10 @@ class AssetResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervention:
-    """One intervention, as recorded. Instants are aware and UTC; `entries` are ledger indices."""
+    """One intervention, as recorded. Instants are aware and UTC; `entries` are ledger indices.
+
+    `warnings` were said before anything was opened; `request` is the file that the client may sign, for a refusal.
+    """
 
     id: str
     client: str
@@ -111,5 +114,7 @@ class Intervention:
     ticket: str | None = None
     simulated: bool = False
     reasons: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
+    request: str | None = None
     entries: tuple[int, ...] = ()
     assets: tuple[AssetResult, ...] = field(default_factory=tuple)

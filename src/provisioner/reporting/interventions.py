@@ -55,6 +55,8 @@ def intervention_document(intervention: Intervention) -> dict[str, object]:
         "simulated": intervention.simulated,
         "outcome": intervention.outcome.value,
         "reasons": [_reason(reason) for reason in intervention.reasons],
+        "warnings": list(intervention.warnings),
+        "request": intervention.request,
         "opened": instant(intervention.opened),
         "closed": instant(intervention.closed),
         "entries": list(intervention.entries),

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.ledger.book import open_book
+from provisioner.missions.approvals import Signing
 from provisioner.missions.bodies import Request
 from provisioner.missions.perform import perform
 from provisioner.missions.services import Services
+from provisioner.model.values import Duration
 from provisioner.planning.workstation_setup import plan_workstation_setup
 from provisioner.testing import (
     FakeExecutor,
     FakeLeases,
     FakeProbe,
+    FakeSignatures,
     RecordingProgress,
     instants,
     loaded,
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
     from provisioner.ledger.book import Book
     from provisioner.ledger.entry import Entry
+    from provisioner.missions.approvals import Signatures
+    from provisioner.model.approval import Offer
     from provisioner.model.asset import Asset
     from provisioner.model.contract import Contract
     from provisioner.model.intervention import Intervention
@@ -52,7 +57,11 @@ class Desk:
     assets: tuple[Asset, ...] = field(default_factory=lambda: (make_asset(),))
     now: Callable[[], datetime] = field(default_factory=instants)
     open_book: Callable[[str], Any] | None = None
+    signatures: Signatures = field(default_factory=FakeSignatures)
+    own_keys: frozenset[str] = frozenset()
     check: bool = False
+    spent: str = ""
+    approval: Offer | None = None
     roles: tuple[str, ...] = ()
     count: int = 0
 
@@ -73,6 +82,7 @@ class Desk:
             leases=self.leases,
             open_book=self.open_book or self.book,
             progress=self.progress,
+            signing=Signing(signatures=self.signatures, own_keys=self.own_keys, requests=self.state / "requests"),
         )
 
     def request(self) -> Request:
@@ -84,6 +94,8 @@ class Desk:
             accept=lambda _: False,
             ticket=None,
             check=self.check,
+            spent=Duration.parse(self.spent) if self.spent else None,
+            approval=self.approval,
         )
 
     def perform(self) -> Intervention:

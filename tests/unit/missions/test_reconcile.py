@@ -9,7 +9,7 @@ import pytest
 from provisioner.errors import UsageError
 from provisioner.execution.ports import Reading
 from provisioner.ledger.entry import Draft
-from provisioner.missions.bodies import intent_body
+from provisioner.missions.bodies import Admission, intent_body
 from provisioner.missions.comparison import ROLE
 from provisioner.missions.reconcile import Question, Reconciliation, Status, reconcile
 from provisioner.missions.recover import recover
@@ -118,7 +118,7 @@ def test_a_client_without_machines_is_a_mistake(desk: Any) -> None:
 @pytest.mark.parametrize("left", [False, True])
 def test_a_controller_that_died_is_accused_of_nothing(worked: Any, left: bool, closed: bool) -> None:
     """Whether it had left a receipt nobody knows, before the next command has closed its intent and after."""
-    body = intent_body("iv-dead", worked.request(), clause="missions.workstation_setup")
+    body = intent_body("iv-dead", worked.request(), Admission(clause="missions.workstation_setup"))
     with worked.book() as book:
         (opened,) = book.append([Draft("opened", START, book.pseudonym("somebody"), body)])
     if closed:

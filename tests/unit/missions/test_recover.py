@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.errors import LedgerError, StillRunning, UsageError
 from provisioner.ledger.entry import Draft
-from provisioner.missions.bodies import intent_body
+from provisioner.missions.bodies import Admission, intent_body
 from provisioner.missions.recover import KINDS, last_task, recover
 from provisioner.model.event import Event, EventKind
 from provisioner.testing import START, raising
@@ -28,7 +28,7 @@ LEFT = (
 
 def die(desk: Any, intervention: str = "iv-dead", **changes: object) -> None:
     """Leave what a controller leaves that died after it opened."""
-    body = {**intent_body(intervention, desk.request(), clause="missions.workstation_setup"), **changes}
+    body = {**intent_body(intervention, desk.request(), Admission(clause="missions.workstation_setup")), **changes}
     with desk.book() as book:
         book.append([Draft("opened", START, book.pseudonym("somebody"), body)])
     desk.executor.remains[intervention] = LEFT

@@ -25,6 +25,7 @@ INTERVENTION = Intervention(
     opened=datetime(2026, 11, 23, 14, 0, 0, 999_999, tzinfo=UTC),
     closed=None,
     reasons=(REASON,),
+    warnings=("this run makes 8 of 10",),
     entries=(4, 5),
     assets=(
         AssetResult(name="ws-01", outcome=Outcome.FAILED, ok=3, failed_task="r : t", reason=REASON, checks=(CHECK,)),
@@ -43,6 +44,8 @@ DOCUMENT = {
     "simulated": False,
     "outcome": "failed",
     "reasons": [{"code": "task_failed", "clause": "missions.workstation_setup", "text": "a task failed"}],
+    "warnings": ["this run makes 8 of 10"],
+    "request": None,
     "opened": "2026-11-23T14:00:00Z",
     "closed": None,
     "entries": [4, 5],

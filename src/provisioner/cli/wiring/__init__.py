@@ -140,6 +140,7 @@ def identity(state: Path, client: str) -> Path | None:
 
 def services(where: Site, asset: Asset, progress: Progress) -> Services:
     """Build what an intervention on the client's machines needs; MissingTool where a program of a run is not here."""
+    from provisioner.cli.wiring.approvals import signing
     from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
     from provisioner.execution.leases import FileLeases
     from provisioner.execution.probe import TransportProbe
@@ -175,6 +176,7 @@ def services(where: Site, asset: Asset, progress: Progress) -> Services:
         leases=FileLeases(state / "leases"),
         open_book=partial(open_book, where),
         progress=progress,
+        signing=signing(state),
     )
 
 
