@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,7 +15,8 @@ from provisioner.missions.audit import refuse_unknown
 from provisioner.missions.recording import NAMING
 from provisioner.missions.ticket_entries import record_of
 from provisioner.model.service_event import TicketEventKind
-from provisioner.terms.statement import statement
+from provisioner.model.values import shown
+from provisioner.terms.statement import held, statement
 from provisioner.terms.tickets import Contradiction
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from provisioner.model.contract import LoadedContract
     from provisioner.model.measurement import Measurement, Statement
     from provisioner.model.record import Figures, Membership, Record
-    from provisioner.model.values import Cause
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +43,15 @@ class Promises:
     as_of: int
     contract_id: str | None = None
     figures: Mapping[str, Figures] | None = None
+
+    @property
+    def decisive(self) -> tuple[LoadedContract, ...]:
+        """The contracts to measure by: the one that was asked for, or all; UsageError where there is no such one."""
+        found = tuple(one for one in self.contracts if self.contract_id in (None, one.id))
+        if not found:
+            ids = ", ".join(one.id for one in self.contracts)
+            raise UsageError(f"there is no contract {shown(self.contract_id or '')}; there is {ids}")
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +83,10 @@ def replay(events: Path, promises: Promises) -> Statement:
 def _measure(record: Record, promises: Promises) -> Statement:
     figures = promises.figures if promises.figures is not None else record.figures
     found = statement(
-        promises.contracts,
+        promises.decisive,
         replace(record, figures=figures),
         membership=promises.membership,
         as_of=promises.as_of,
-        contract_id=promises.contract_id,
         traced=True,
     )
     return replace(found, notes=(*found.notes, *record.notes))
@@ -139,7 +146,7 @@ def of_month(whole: Statement, period: str, *, record: Record, contracts: Sequen
         measurements=kept,
         credits=tuple(credit for credit in whole.credits if credit.month == period),
         totals={month: total for month, total in whole.totals.items() if month == period},
-        held_seconds=_held(kept),
+        held_seconds=held(kept),
     )
 
 
@@ -153,13 +160,6 @@ def _life(measurement: Measurement, openings: Mapping[str, int], as_of: int) -> 
 
 def _month(at: int, contract: LoadedContract) -> str:
     return datetime.fromtimestamp(at, ZoneInfo(contract.timezone or "UTC")).strftime("%Y-%m")
-
-
-def _held(measurements: Iterable[Measurement]) -> dict[Cause, int]:
-    total: Counter[Cause] = Counter()
-    for measurement in measurements:
-        total.update(measurement.held_seconds)
-    return dict(total)
 
 
 class _Reading:
