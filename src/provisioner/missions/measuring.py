@@ -113,13 +113,13 @@ def state(book: Book, promises: Promises, *, period: str) -> Stated:
         statement=of_month(whole, period, record=record, contracts=promises.contracts),
         size=reading.frontier.size,
         root=reading.frontier.root,
-        warnings=(*_other_texts(reading.named, promises.contracts), *_gone(record, promises.membership)),
+        warnings=(*_other_texts(reading.named, promises.decisive), *_gone(record, promises.membership)),
     )
 
 
 def _refuse_future(period: str, promises: Promises) -> None:
-    if all(_month(promises.as_of, contract) < period for contract in promises.contracts):
-        at = max(_month(promises.as_of, contract) for contract in promises.contracts)
+    if all(_month(promises.as_of, contract) < period for contract in promises.decisive):
+        at = max(_month(promises.as_of, contract) for contract in promises.decisive)
         raise UsageError(f"{period} has not begun: the statement is as of {at}", hint="name a month that has")
 
 

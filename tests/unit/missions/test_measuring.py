@@ -12,7 +12,6 @@ from provisioner.ledger.book import open_book
 from provisioner.ledger.checkpoint import Checkpoint
 from provisioner.ledger.entry import Draft
 from provisioner.ledger.merkle import EMPTY_ROOT, Frontier, extend
-from provisioner.missions import measuring
 from provisioner.missions.measuring import Promises, replay, state
 from provisioner.missions.tickets import Desk, enter
 from provisioner.model.contract import Holds
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 NOW = int(START.timestamp())
 DAY = 86400
+LATEST = "provisioner.ledger.published.latest"
 KIND = TicketEventKind
 RESPONSE = Objective(
     id="response",
@@ -140,11 +140,11 @@ def test_machines_that_are_gone_are_told(book: Book) -> None:
 
 
 def test_a_log_that_is_not_what_was_signed_is_refused(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed = Checkpoint(origin=book.origin, size=5, root=EMPTY_ROOT, note=b"")
-    monkeypatch.setattr(measuring.published, "latest", lambda _: signed)
+    signed = Checkpoint(origin=book.origin, size=5, root=EMPTY_ROOT, note="")
+    monkeypatch.setattr(LATEST, lambda _: signed)
     with pytest.raises(LedgerError, match="not those whose checkpoint of 5 was signed"):
         state(book, PROMISES, period="2026-11")
-    monkeypatch.setattr(measuring.published, "latest", lambda _: replace(signed, size=50))
+    monkeypatch.setattr(LATEST, lambda _: replace(signed, size=50))
     with pytest.raises(LedgerError, match="checkpoint of 50"):
         state(book, PROMISES, period="2026-11")
 
