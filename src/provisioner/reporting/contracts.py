@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from provisioner.model.window import Window
 
 if TYPE_CHECKING:
+    from provisioner.model.balance import Balance
     from provisioner.model.contract import Contract
 
 
@@ -58,6 +59,24 @@ def contract_document(contract: Contract, standing: Standing, *, digest: str) ->
         "covered": list(standing.covered),
         "uncovered": list(standing.uncovered),
         "terms": plain(contract),
+    }
+
+
+def balance_document(balance: Balance) -> dict[str, object]:
+    """Given a balance, return its document: whole assets or seconds, the price of what went beyond as text."""
+    return {
+        "contract": balance.contract,
+        "clause": balance.clause,
+        "unit": balance.unit.value,
+        "first": str(balance.first),
+        "last": str(balance.last),
+        "granted": balance.granted,
+        "used": balance.used,
+        "left": balance.left,
+        "expired": balance.expired,
+        "overage": balance.overage,
+        "overage_amount": None if balance.overage_amount is None else str(balance.overage_amount),
+        "assets": sorted(balance.assets),
     }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from provisioner.errors import UsageError
+from provisioner.model.sentence import Sentence
 from provisioner.terms.term import last_day
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class _Standing(NamedTuple):
     contract: LoadedContract
     terms: Contract
     reason: str
-    said: str
+    said: Sentence
 
 
 def choose(
@@ -107,10 +109,12 @@ def _standing(contract: LoadedContract, day: date) -> _Standing:
     terms = contract.as_of(day)
     end = last_day(terms)
     if day < terms.starts:
-        return _Standing(contract, terms, NOT_STARTED, f"{terms.id} starts on {terms.starts}")
+        return _Standing(
+            contract, terms, NOT_STARTED, Sentence("{contract} starts on {day}", contract=terms.id, day=terms.starts)
+        )
     if end is not None and day > end:
-        return _Standing(contract, terms, EXPIRED, f"{terms.id} ended on {end}")
-    return _Standing(contract, terms, "", f"{terms.id} is in force")
+        return _Standing(contract, terms, EXPIRED, Sentence("{contract} ended on {day}", contract=terms.id, day=end))
+    return _Standing(contract, terms, "", Sentence("{contract} is in force", contract=terms.id))
 
 
 def _chosen(standings: tuple[_Standing, ...], asset: str | None, *, membership: Membership, asked: bool) -> Choice:
@@ -122,13 +126,13 @@ def _chosen(standings: tuple[_Standing, ...], asset: str | None, *, membership: 
         raise UsageError(f"{' and '.join(ids)} are both in force {what}", hint=f"say which with --contract-id {ids[0]}")
     best = having[0] if having else _closest(judged)
     said = [best.said, *(one.said for one in judged if one is not best)]
-    why = "; ".join(said)
+    why = reduce(lambda first, second: Sentence("{first}; {second}", first=first, second=second), said)
     return Choice(
         contract=best.contract,
         terms=best.terms,
         reason=best.reason,
         clause=_CLAUSES.get(best.reason, ""),
-        why=f"{why}, and was asked for" if asked else why,
+        why=Sentence("{said}, and was asked for", said=why) if asked else why,
         membership=membership,
     )
 
@@ -137,8 +141,10 @@ def _covering(one: _Standing, asset: str | None, membership: Membership) -> _Sta
     if one.reason or asset is None:
         return one
     if not membership.in_any(asset, frozenset(one.terms.assets)):
-        return one._replace(reason=UNCOVERED, said=f"{one.terms.id} is in force and does not cover {asset}")
-    return one._replace(said=f"{one.said} and covers {asset}")
+        return one._replace(
+            reason=UNCOVERED, said=Sentence("{said} and does not cover {asset}", said=one.said, asset=asset)
+        )
+    return one._replace(said=Sentence("{said} and covers {asset}", said=one.said, asset=asset))
 
 
 def _closest(judged: list[_Standing]) -> _Standing:

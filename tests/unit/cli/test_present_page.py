@@ -9,11 +9,13 @@ import struct
 import subprocess
 import sys
 import termios
-
-import pytest
+from typing import TYPE_CHECKING
 
 from provisioner.cli.present import page
 from provisioner.reporting.page import Section
+
+if TYPE_CHECKING:
+    import pytest
 
 LONG = "the allowance of missions.workstation_setup.allowance is used up by [ws-01] and thirteen more"
 WIDE = Section(title="Wide", columns=("one", "two", "three", "four"), rows=((LONG, LONG, "-", LONG),))

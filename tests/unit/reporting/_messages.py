@@ -23,24 +23,30 @@ def messages(root: Path = HOUSE) -> set[str]:
     """Return the texts given to `say`, `each` and `Sentence`, plain reasons of `terms`, and the vocabulary."""
     found = {*vocabulary.PHRASES.values(), *vocabulary.REASONS, *vocabulary.WHY, *WHOSE.values()}
     for path in sorted(path for room in ROOMS for path in (root / room).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        assigned = [node for node in nodes if isinstance(node, ast.Assign)]
+        for node in nodes:
             if isinstance(node, ast.Call):
-                found.update(_of(node))
+                found.update(_of(node, assigned))
     return found
 
 
-def _of(call: ast.Call) -> Iterator[str]:
+def _of(call: ast.Call, assigned: list[ast.Assign]) -> Iterator[str]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if name in ("say", "Sentence"):
-        for argument in call.args[:1]:
-            yield from _texts(argument)
-    if name == "each":
-        for argument in call.args:
-            yield from _texts(argument)
+    given = {"say": call.args[:1], "Sentence": call.args[:1], "each": call.args}.get(name, [])
     if name == "Measurement":
-        for keyword in call.keywords:
-            if keyword.arg == "reason":
-                yield from _texts(keyword.value)
+        given = [keyword.value for keyword in call.keywords if keyword.arg == "reason"]
+    for argument in given:
+        yield from _texts(argument)
+        if name == "Sentence" and isinstance(argument, ast.Name):
+            yield from _assigned(argument.id, assigned)
+
+
+def _assigned(name: str, assigned: list[ast.Assign]) -> Iterator[str]:
+    """The texts that a variable of this name is given anywhere in the module."""
+    for each in assigned:
+        if any(isinstance(target, ast.Name) and target.id == name for target in each.targets):
+            yield from _texts(each.value)
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
