@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, get_args
 
 from provisioner.config.contracts import ReadContract, loaded, read_contracts
 from provisioner.config.document import did_you_mean, ordered
@@ -14,15 +14,19 @@ from provisioner.errors import ConfigurationError, Problem, UsageError
 from provisioner.model.values import ClientId, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from provisioner.config.document import Loc
     from provisioner.config.inventory import Decrypt
     from provisioner.config.role_inputs import RoleInputs
-    from provisioner.model.contract import LoadedContract
+    from provisioner.model.contract import Contract, LoadedContract
     from provisioner.model.inventory import Inventory
 
 Loaded = TypeVar("Loaded")
+Rule: TypeAlias = "Callable[[Contract], Iterable[tuple[Loc, str, bool]]]"
+"""Given the terms of a contract, say where what is wrong, and whether it is refused or only doubtful."""
+
 _CLIENT_ID: str = get_args(ClientId)[1].pattern
 
 
@@ -34,15 +38,20 @@ class ClientConfiguration:
     inventory: Inventory
 
 
-def load_client(folder: Path, *, roles: RoleInputs, decrypt: Decrypt | None) -> ClientConfiguration:
+def load_client(
+    folder: Path, *, roles: RoleInputs, decrypt: Decrypt | None, also: Rule | None = None
+) -> ClientConfiguration:
     """Given a client's folder, return its contracts and inventory.
 
     Raises ConfigurationError with the problems of all at once, those between them included: the folder is named
-    like the client, and every group and machine that a contract names is in hosts.yml.
+    like the client, and every group and machine that a contract names is in hosts.yml. `also` is one more rule, for the
+    terms of each version of a contract that holds together.
     """
     reads, problems = read_contracts(folder)
     machines = _attempt(lambda: read_inventory(folder, roles=roles, decrypt=decrypt), problems)
     problems.extend(problem for read in reads for problem in _identity(read, folder))
+    if also is not None:
+        problems.extend(problem for read in reads if not read.problems for problem in _judged(read, also))
     if machines is not None:
         problems.extend(machines.problems)
         for version, document in (pair for read in reads for pair in read.versions):
@@ -97,6 +106,17 @@ def _identity(read: ReadContract, folder: Path) -> Iterator[Problem]:
         if version.contract.client.id != name:
             message = f"the client {version.contract.client.id} needs a folder of that name, and this one is {name}"
             yield document.problem(("client", "id"), message)
+
+
+def _judged(read: ReadContract, rule: Rule) -> Iterator[Problem]:
+    """What the rule refuses in any version; what it only doubts is added to the contract's warnings."""
+    for version, document in read.versions:
+        for loc, message, refused in rule(version.contract):
+            problem = document.problem(loc, message)
+            if refused:
+                yield problem
+            else:
+                read.warnings.append(problem)
 
 
 def _attempt(load: Callable[[], Loaded], problems: list[Problem]) -> Loaded | None:

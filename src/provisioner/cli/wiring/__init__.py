@@ -17,7 +17,7 @@ from provisioner.config.clients import client_folder, client_folders, find_host,
 from provisioner.config.playbooks import playbook_roles
 from provisioner.config.role_inputs import load_role_inputs
 from provisioner.config.settings import load_settings, prepare_state, state_folder
-from provisioner.errors import ConfigurationError, UsageError
+from provisioner.errors import UsageError
 from provisioner.missions.services import Services
 
 if TYPE_CHECKING:
@@ -191,19 +191,19 @@ class Checked:
 
 def check_clients(where: Site, client: str | None) -> Checked:
     """Read contracts and inventory of one client or of all; raises UsageError when there is none."""
+    from provisioner.missions.contract_check import check_client
+
     root = where.settings.inventories
     folders = [client_folder(root, client)] if client else list(client_folders(root))
     if not folders:
         raise UsageError(f"there is no client folder in {root}", hint="each client has a folder with contract.yml")
     problems: list[Problem] = []
     warnings: list[str] = []
+    roles = load_role_inputs(where.checkout / "roles")
     for folder in folders:
-        try:
-            found = configuration(where, folder.name)
-            warnings.extend(text for contract in found.contracts for text in contract.warnings)
-            warnings.extend(found.inventory.warnings)
-        except ConfigurationError as error:
-            problems.extend(error.problems)
+        refused, doubtful = check_client(folder, roles=roles, decrypt=decrypt(where.settings))
+        problems.extend(refused)
+        warnings.extend(doubtful)
     return Checked(tuple(folder.name for folder in folders), tuple(problems), tuple(warnings))
 
 
