@@ -43,20 +43,26 @@ def check(_context: Context, client: str = "", json: bool = False) -> int:
     }
 )
 def show(_context: Context, client: str = "", contract_id: str = "", json: bool = False) -> int:
-    """Show the terms in force today, amendments applied, and which machines they cover.
+    """Show the terms in force today, amendments applied, the machines they cover, and what was used by the log.
 
     Example: invoke contract.show --client demo
     """
     from provisioner.cli import wiring
+    from provisioner.cli.wiring import service
     from provisioner.missions.standing import standing, standing_ones
-    from provisioner.reporting.contracts import contract_document, lines_of
+    from provisioner.missions.uses import KINDS, balances
+    from provisioner.reporting.contracts import balance_document, contract_document, lines_of
 
     name = required("client", client, "invoke contract.show --client demo")
-    found, at = wiring.configuration(wiring.site(), name), wiring.now()
+    site = wiring.site()
+    found, at = wiring.configuration(site, name), wiring.now()
+    with service.book_if_begun(site, name) as book:
+        entries = tuple(book.entries(kinds=KINDS)) if book is not None else ()
     documents = []
     for loaded in standing_ones(found.contracts, at, contract_id=contract_id or None):
         contract, today = standing(loaded, found.inventory, at)
-        documents.append(contract_document(contract, today, digest=loaded.digest))
+        used = [balance_document(one) for one in balances(entries, loaded, at=at)]
+        documents.append({**contract_document(contract, today, digest=loaded.digest), "balances": used})
     if json:
         print_json(documents[0] if len(documents) == 1 else {"contracts": documents})
     else:
