@@ -1,4 +1,7 @@
-"""settings.yml: who outside vouches for checkpoints. Strict like contract.yml: every problem with file:line:col."""
+"""settings.yml: who outside vouches for checkpoints, and who has figures.
+
+Strict like contract.yml: every problem with file:line:col.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from provisioner.config.files import label, read_regular
 from provisioner.config.yaml import Bounds, parse
 from provisioner.errors import ConfigurationError
 from provisioner.model.encoding import from_base64
-from provisioner.model.values import Text, shown
+from provisioner.model.values import Duration, SomeElapsed, Text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +48,7 @@ def _witness_key(text: str) -> str:
     return text
 
 
+_STEP = Duration(5, "m")
 _URL = Annotated[str, Text(_url, r"[!-~]{1,500}", "an address such as https://w1.example")]
 _KEY = Annotated[
     str, Text(_witness_key, r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "a witness's key such as w1.example+01234567+BA…")
@@ -69,11 +73,20 @@ class TimestampSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrometheusSettings:
+    """The Prometheus that objectives take figures from, and how far apart the values are that it is asked for."""
+
+    url: _URL
+    step: SomeElapsed = _STEP
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outside:
-    """Who outside vouches for the checkpoints of every client's log."""
+    """Who outside vouches for the checkpoints of every client's log, and who has figures of performance."""
 
     witnesses: tuple[WitnessSettings, ...] = ()
     timestamp: TimestampSettings | None = None
+    prometheus: PrometheusSettings | None = None
 
 
 def load_outside(path: Path) -> Outside:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from dateutil.relativedelta import relativedelta
 
 from provisioner.config.document import Loc, did_you_mean
+from provisioner.config.figures import source_problem
 from provisioner.config.recurrence import recurrence_problem, recurrence_warning
 from provisioner.model.contract import Contract, RenewalKind
 from provisioner.model.objective import Metric, Objective, PerformanceTarget
@@ -173,6 +174,8 @@ def _objective(objective: Objective) -> Iterator[Finding]:
         for key in ("source", "statistic"):
             if getattr(objective, key) is None:
                 yield (), f"performance needs {key}"
+        if objective.source is not None and (problem := source_problem(objective.source)):
+            yield ("source",), problem
     if objective.penalty is not None:
         penalty = objective.penalty
         if sum(map(bool, (penalty.per_breach, penalty.percent_of_fee, penalty.tiers))) != 1:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
 from provisioner.cli.typed import instant_of
+from provisioner.cli.wiring import figures
 from provisioner.config.clients import client_folder, client_folders, find_host
 from provisioner.config.contracts import load_contracts
 from provisioner.config.inventory import load_membership
@@ -82,7 +83,19 @@ def promises(where: Site, client: str, *, as_of: str, contract_id: str) -> Promi
     at = instant_of("as-of", as_of, zone=zone_of(contracts)) if as_of else now
     if at > now:
         raise UsageError("--as-of is in the future: what will happen is in no log", hint="leave --as-of away for now")
-    return Promises(contracts=contracts, membership=membership, as_of=at, contract_id=contract_id or None)
+    settings = where.settings
+    return Promises(
+        contracts=contracts,
+        membership=membership,
+        as_of=at,
+        contract_id=contract_id or None,
+        figures=figures.of_client(
+            contracts,
+            client_folder(settings.inventories, client),
+            prometheus=settings.outside.prometheus,
+            as_of=at,
+        ),
+    )
 
 
 def promises_of_file(path: Path, *, as_of: str, contract_id: str) -> Promises:
@@ -96,6 +109,7 @@ def promises_of_file(path: Path, *, as_of: str, contract_id: str) -> Promises:
         membership=load_membership(folder, decrypt=None) if beside else Membership(groups=None),
         as_of=instant_of("as-of", as_of, zone=zone_of(contracts)),
         contract_id=contract_id or None,
+        figures=figures.of_files(contracts, folder),
     )
 
 
