@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,7 +63,7 @@ def test_no_allowance_is_unlimited_and_no_mission_has_none() -> None:
 def test_distinct_assets_count_once_each() -> None:
     march = date(2026, 3, 10)
     found = on(contract(), march, use("a", march), use("a", date(2026, 3, 20)), use("b", march))
-    assert (found.left, found.assets) == (0, {"a", "b"})
+    assert (found.left, found.assets) == (0, frozenset({"a", "b"}))
     assert found.admits("a"), "a repeat in the same period is free"
     assert not found.admits("c")
     assert on(contract(), date(2026, 4, 1), use("a", march)).assets == frozenset(), "a repeat in the next one is not"
@@ -238,3 +238,55 @@ def test_each_use_is_looked_at_in_its_own_period_only(monkeypatch: pytest.Monkey
     uses = [use(f"pc-{number}", first + timedelta(days=number)) for number in range(1000)]
     assert left(contract(starts=first), date(2026, 12, 31), *uses) == 2
     assert len(looks) < 4 * len(uses), "and not once more for each of 132 months"
+
+
+DAYS = st.dates(date(2025, 11, 1), date(2028, 3, 31))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.tuples(st.integers(1, 3), st.sampled_from(list(Period)), st.booleans(), st.sampled_from([None, "10d", "2mo"])),
+    st.tuples(st.dates(date(2026, 1, 1), date(2026, 6, 30)), st.dates(date(2026, 7, 1), date(2028, 1, 31))),
+    st.lists(st.tuples(DAYS, st.sampled_from("abcdef")), max_size=25),
+    DAYS,
+)
+def test_what_is_granted_is_used_left_or_expired(
+    terms: tuple[int, Period, bool, str | None],
+    term: tuple[date, date],
+    uses: list[tuple[date, str]],
+    day: date,
+) -> None:
+    count, per, rollover, expires = terms
+    agreed = contract(count, per=per, rollover=rollover, expires=expires, starts=term[0], ends=term[1])
+    spans = [*takewhile(lambda span: span[0] <= day, periods(agreed, per))] or [next(periods(agreed, per))]
+    ends = [last for _, last in spans[:-1]]
+    closed = [on(agreed, last, *[use(name, on_day) for on_day, name in uses]) for last in ends]
+    now = on(agreed, day, *[use(name, on_day) for on_day, name in uses])
+    brought = sum(count for first, _ in spans if first <= term[1])
+    for found in (*closed, now):
+        assert found.granted == found.used + found.left + found.expired
+        assert found.overage == len(found.assets) - found.used
+        assert min(found.granted, found.used, found.left, found.expired, found.overage) >= 0
+    assert now.granted <= brought
+    if day > term[1]:
+        assert now.left == 0, "nothing can be drawn after the term"
+
+
+def test_what_lasted_to_the_end_of_the_term_expires_with_it() -> None:
+    agreed = contract(3, per=Period.CONTRACT_YEAR, starts=date(2026, 3, 10), ends=date(2026, 8, 31))
+    used = use("a", date(2026, 8, 31))
+    last, after, next_year = (on(agreed, day, used) for day in (date(2026, 8, 31), date(2026, 9, 1), date(2027, 3, 10)))
+    assert [(one.granted, one.used, one.left, one.expired) for one in (last, after, next_year)] == [
+        (3, 1, 2, 0),
+        (3, 1, 0, 2),
+        (0, 0, 0, 0),
+    ]
+
+
+def test_a_period_has_the_terms_of_its_last_day() -> None:
+    before, after = contract(2, rollover=True), contract(5, rollover=True)
+    amended = loaded(before, (date(2026, 3, 15), after))
+    found = {day: balance(amended, SETUP, day=day, uses=()) for day in (date(2026, 3, 14), date(2026, 3, 15))}
+    assert [one and one.granted for one in found.values()] == [4, 7]
+    april = balance(amended, SETUP, day=date(2026, 4, 1), uses=())
+    assert april is not None and april.granted == 10, "March brought five in the end"
