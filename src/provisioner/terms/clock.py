@@ -24,12 +24,13 @@ _NOTHING: Mapping[Cause, int] = {}
 
 
 class Segment(NamedTuple):
-    """A stretch of a clock's life under one calendar and one hold (or none)."""
+    """A stretch of a clock's life under one calendar and one hold (or none); `idle` is why none of it counted."""
 
     start: int
     end: int
     terms: ClockTerms
     cause: Cause | None
+    idle: str = ""
 
 
 class Clock(NamedTuple):
@@ -143,7 +144,7 @@ def reopen(clock: Clock, at: int, *, place: int) -> Clock:
     """Given a stopped clock, return it going on with its seconds; the time between is not counted (rule 6)."""
     if clock.stopped is None or clock.ended is not None:
         return clock
-    return clock._replace(stopped=None, mark=at, places=(*clock.places, place))
+    return _idle(clock, at, "resolved")._replace(stopped=None, places=(*clock.places, place))
 
 
 def give_up(clock: Clock, at: int, *, fate: str) -> Clock:
@@ -151,8 +152,16 @@ def give_up(clock: Clock, at: int, *, fate: str) -> Clock:
     return settle(clock, at)._replace(ended=at, fate=fate) if clock.alive else clock
 
 
-def retarget(superseded: Sequence[Clock], terms: ClockTerms, at: int, *, place: int) -> Clock:
-    """Given superseded clocks of a metric, each settled to `at`, return the clock that goes on from them (rule 7).
+def _idle(clock: Clock, at: int, why: str) -> Clock:
+    """A clock that did not count since its mark."""
+    segments = clock.segments
+    if segments is not None and at > clock.mark:
+        segments = (*segments, Segment(clock.mark, at, clock.terms, None, idle=why))
+    return clock._replace(mark=at, segments=segments)
+
+
+def retarget(superseded: Sequence[Clock], terms: ClockTerms, at: int, *, place: int, cause: Cause | None) -> Clock:
+    """Given superseded clocks of a metric, return the clock that goes on from them at an instant (rule 7).
 
     It takes the seconds of the one that counted most, and its start if it had started. What exceeds the new limit is
     breached at this instant, never earlier.
@@ -162,7 +171,7 @@ def retarget(superseded: Sequence[Clock], terms: ClockTerms, at: int, *, place: 
     started = donor.started if begun else terms.service.opens_at(at)
     target = terms.target(started)
     over = donor.counted - target
-    return donor._replace(
+    return _idle(donor, at, SUPERSEDED)._replace(
         terms=terms,
         bound=at,
         started=started,
@@ -172,6 +181,7 @@ def retarget(superseded: Sequence[Clock], terms: ClockTerms, at: int, *, place: 
         late=over > terms.grace,
         ended=None,
         fate="",
+        cause=cause,
         places=(*donor.places, place),
     )
 

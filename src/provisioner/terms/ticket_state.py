@@ -148,49 +148,36 @@ class TicketState:
         elif self.answered:
             for terms in self.applying(event.at, self.subject):
                 name = terms.objective.id
-                if terms.metric is _UPDATE and name not in self.judged:
+                if terms.metric is _UPDATE:
                     found = self.clocks.setdefault(name, [])
                     if not found or not found[-1].alive:
                         found.append(self._started(terms, event))
 
     def _change(self, event: TicketEvent) -> None:
         """Rule 7: what no longer applies is superseded unless it was judged; what applies now goes on from it."""
-        at = event.at
+        at, place = event.at, event.place
         chosen = self.applying(at, self.subject._replace(priority=event.priority))
-        names = {terms.objective.id for terms in chosen}
         before = {terms.objective.id for terms in self.applying(at, self.subject)}
-        superseded: dict[Metric, list[Clock]] = {}
-        judged: set[Metric] = set()
+        names = {terms.objective.id for terms in chosen}
         for name, found in self.clocks.items():
-            if name in names or not found or found[-1].fate:
-                continue
-            metric, last = found[-1].terms.metric, clocks.settle(found[-1], at)
-            if last.alive and not last.breached_by(at):
-                found[-1] = clocks.give_up(last, at, fate=clocks.SUPERSEDED)
-                superseded.setdefault(metric, []).append(found[-1])
-            elif metric is not _UPDATE or any(one.breached_by(at) for one in found):
-                judged.add(metric)
+            if name not in names and found and found[-1].alive:
+                last = clocks.settle(found[-1], at)
+                if not last.breached_by(at):
+                    found[-1] = clocks.give_up(last, at, fate=clocks.SUPERSEDED)
+        past = [one for found in self.clocks.values() for one in found if one.terms.objective.priority is not None]
         for terms in chosen:
-            if terms.objective.id not in before:
-                self._take_on(terms, event, superseded.get(terms.metric), judged)
-
-    def _take_on(
-        self, terms: ClockTerms, event: TicketEvent, superseded: list[Clock] | None, judged: set[Metric]
-    ) -> None:
-        name, metric = terms.objective.id, terms.metric
-        found = self.clocks.get(name, [])
-        if found and not found[-1].fate and metric is not _UPDATE:
-            return  # judged under this very objective, which applies again
-        if superseded:
-            earlier = found[:-1] if found and found[-1].fate else found
-            self.clocks[name] = [*earlier, clocks.retarget(superseded, terms, event.at, place=event.place)]
-            self.judged.pop(name, None)
-        elif metric in judged:
-            self.judged[name] = (terms, event)
-        elif metric is _UPDATE:
-            self.clocks.setdefault(name, [])
-        else:
-            self.clocks[name] = [self._started(terms, event)]
+            name, metric = terms.objective.id, terms.metric
+            known = self.clocks.get(name, [])
+            if name in before or any(not one.fate for one in known):
+                continue  # it goes on, or was judged when it applied before
+            theirs = [one for one in past if one.terms.metric is metric]
+            superseded = [one for one in theirs if one.fate and one.ended == at] or theirs
+            if any(not one.fate for one in theirs):
+                self.judged[name] = (terms, event)
+            elif superseded:
+                self.clocks[name] = [clocks.retarget(superseded, terms, at, place=place, cause=self.cause)]
+            else:
+                self.clocks[name] = [] if metric is _UPDATE else [self._started(terms, event)]
 
 
 Move = Callable[[TicketState, TicketEvent], None]

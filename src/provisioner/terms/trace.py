@@ -16,12 +16,11 @@ def trace(clock: Clock) -> tuple[Stretch, ...]:
     """Given a clock that was traced and is settled, return its stretches, earliest first, without gap.
 
     Those that counted add up to what elapsed. A hold under a cause that does not pause counted, and is named all the
-    same; the time between a resolution and the reopening is `resolved`.
+    same; the time between a resolution and the reopening is `resolved`, that between two priorities with a promise is
+    `superseded`.
     """
     found: list[Stretch] = []
     for segment in clock.segments or ():
-        if found and found[-1].end < segment.start:
-            found.append(Stretch(found[-1].end, segment.start, counted=False, why="resolved"))
         for stretch in _stretches(segment):
             last = found[-1] if found else None
             if last is not None and last[1:] == (stretch.start, *stretch[2:]):
@@ -39,6 +38,8 @@ def holidays_used(clock: Clock, until: int) -> tuple[Holiday, ...]:
     days: dict[Holiday, None] = {}
     segments = clock.segments or ()
     for segment in segments:
+        if segment.idle:
+            continue
         days.update(dict.fromkeys(segment.terms.service.holidays_between(segment.start, segment.end)))
     if clock.mark < until:
         days.update(dict.fromkeys(clock.terms.service.holidays_between(clock.mark, until)))
@@ -47,6 +48,9 @@ def holidays_used(clock: Clock, until: int) -> tuple[Holiday, ...]:
 
 def _stretches(segment: Segment) -> Iterator[Stretch]:
     cause = segment.cause
+    if segment.idle:
+        yield Stretch(segment.start, segment.end, counted=False, why=segment.idle)
+        return
     for stretch in segment.terms.service.stretches(segment.start, segment.end):
         if cause is None or not stretch.counted:
             yield stretch
