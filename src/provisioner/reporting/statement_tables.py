@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.model.measurement import State
 from provisioner.model.objective import PerformanceTarget
-from provisioner.model.values import Cause, Percentage
+from provisioner.model.values import Cause
 from provisioner.reporting.language import Wording
 from provisioner.reporting.page import Section
 from provisioner.reporting.statements import in_order
@@ -96,7 +96,8 @@ def _head(stated: _Stated) -> Iterator[Section]:
         )
     counted = Counter(measurement.state for measurement in statement.measurements)
     summary = ", ".join(f"{words.phrase(state)} {counted[state]}" for state in State if counted[state])
-    lines = [*parties, words.say("Times are those of {zone}.", zone=words.zone or "UTC")]
+    zones = ", ".join(sorted({each.zone or "UTC" for each in stated.wordings.values()}))
+    lines = [*parties, words.say("Times are those of {zone}.", zone=zones)]
     if statement.coverage == "assumed":
         lines.append(words.say("Coverage is assumed: there is no hosts.yml beside the contract."))
     lines += [words.say(note) for note in statement.notes]
@@ -170,7 +171,8 @@ def _months(stated: _Stated) -> Iterator[Section]:
 def _result(words: Wording, measurement: Measurement, objective: Objective | None) -> str:
     bounds = measurement.bounds
     if bounds is None:
-        return "-"
+        unmeasured = measurement.state in (State.NOT_EVALUABLE, State.NOT_APPLICABLE)
+        return "-" if unmeasured else words.length(measurement.elapsed_seconds)
     value, lower, upper = (_figure(words, each, objective) for each in (bounds.value, bounds.lower, bounds.upper))
     if bounds.lower == bounds.upper:
         return value
@@ -179,9 +181,7 @@ def _result(words: Wording, measurement: Measurement, objective: Objective | Non
 
 def _figure(words: Wording, value: Decimal, objective: Objective | None) -> str:
     target = objective.target if objective else None
-    if isinstance(target, PerformanceTarget):
-        return f"{words.number(value)} {target.unit}"
-    return words.percent(value) if isinstance(target, Percentage) or target is None else words.length(int(value))
+    return f"{words.number(value)} {target.unit}" if isinstance(target, PerformanceTarget) else words.percent(value)
 
 
 def _promise(words: Wording, objective: Objective | None) -> str:

@@ -12,7 +12,11 @@ from provisioner.model.contract import Language
 from provisioner.model.measurement import State
 from provisioner.model.sentence import Sentence, at_instant
 from provisioner.model.values import Cause, Duration, Money, Percentage
+from provisioner.model.window import Calendar, Days, Hours
+from provisioner.reporting import vocabulary
 from provisioner.reporting.language import Wording, catalogue
+from provisioner.terms import choice, clock, tickets
+from provisioner.terms.service_time import service_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,3 +107,11 @@ def test_without_zone_or_currency_there_is_utc_and_a_bare_number() -> None:
 @pytest.mark.parametrize(("words", "month"), [(FR, "août 2026"), (EN, "August 2026")])
 def test_a_month(words: Wording, month: str) -> None:
     assert words.month("2026-08") == month
+
+
+def test_the_plain_reasons_and_whys_of_the_clocks_are_in_the_vocabulary() -> None:
+    reasons = {clock.SUPERSEDED, clock.CONTRACT_ENDED, tickets.NO_OBJECTIVE, tickets.ALREADY_JUDGED}
+    assert reasons | {choice.EXPIRED, choice.NOT_STARTED, choice.UNCOVERED} == set(vocabulary.REASONS)
+    office = Calendar(timezone="Europe/Paris", hours={Days(0, 6): (Hours(480, 1080),)}, holidays="FR")
+    stretches = service_time(office, language=Language.FR).stretches(at("2026-07-13T00:00Z"), at("2026-07-15T00:00Z"))
+    assert {one.why for one in stretches} == {"service", "closed", "holiday"} <= set(vocabulary.WHY)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tests.unit.reporting._statement import STATEMENT
+from tests.unit.reporting._statement import MONTH, STATEMENT, UNKNOWN
 
 from provisioner.model.contract import Language
+from provisioner.model.measurement import Bounds, State
+from provisioner.model.objective import Metric, Objective, PerformanceTarget
+from provisioner.model.values import Duration
 from provisioner.reporting.statement_tables import statement_tables
 from provisioner.testing import loaded, make_contract
 
@@ -71,3 +75,28 @@ def test_holidays_and_the_trace_of_a_clock() -> None:
 def test_no_credit_is_said() -> None:
     found = statement_tables(replace(STATEMENT, credits=()), [ACME], language=Language.EN)
     assert [section.lines for section in found if section.title == "Credits"] == [("No credit is due.",)]
+
+
+def test_an_age_by_month_is_shown_as_a_length_and_a_figure_with_its_unit() -> None:
+    objectives = (
+        Objective(id="availability", metric=Metric.PATCH_AGE, target=Duration(21, "d")),
+        Objective(id="app-latency", metric=Metric.PERFORMANCE, target=PerformanceTarget.parse("<= 2s")),
+    )
+    aged = replace(MONTH, bounds=None, elapsed_seconds=90_000, target_seconds=21 * 86_400)
+    two = Decimal("2.00004")
+    slow = replace(UNKNOWN, state=State.BREACHED, reason="", bounds=Bounds(value=two, lower=two, upper=two))
+    acme = loaded(make_contract(id="ACME-2026", objectives=objectives))
+    statement = replace(STATEMENT, measurements=(slow, aged))
+    (section,) = [one for one in statement_tables(statement, [acme]) if one.title == "By month"]
+    assert [row[4:] for row in section.rows] == [("2.00004 s", "<= 2 s"), ("25h", "21 days")]
+
+
+def test_of_several_contracts_each_line_names_its_own_with_its_currency() -> None:
+    other = loaded(make_contract(id="ACME-2027", timezone="Indian/Reunion", currency="CHF"))
+    credit = replace(STATEMENT.credits[0], contract="ACME-2027")
+    statement = replace(STATEMENT, contracts=("ACME-2026", "ACME-2027"), credits=(credit,))
+    found = {one.title: one for one in statement_tables(statement, [other, ACME], language=Language.EN)}
+    (head, *_) = found.values()
+    assert "Times are those of Europe/Paris, Indian/Reunion." in head.lines
+    (row,) = found["Credits"].rows
+    assert (row[1], row[3]) == ("ACME-2027 resolution-p1", "CHF24.00")
