@@ -32,8 +32,8 @@ class State(StrEnum):
 class Stretch(NamedTuple):
     """A stretch of time from `start` to `end` (exclusive): whether a clock counted it, and why (not).
 
-    `why` is `service`, `closed`, `closed day`, `holiday`, `hold`, `resolved`, `superseded`, `maintenance`, `down`, `up`, `unknown`;
-    `detail` the name of the holiday, or the cause of the hold.
+    `why` is `service`, `closed`, `closed day`, `holiday`, `hold`, `resolved`, `superseded`, `maintenance`, `down`,
+    `up`, `unknown`; `detail` the name of the holiday, or the cause of the hold.
     """
 
     start: int
