@@ -212,7 +212,7 @@ def test_open_tickets_are_due_and_escalate_and_what_is_past_comes_first() -> Non
     contract = make_contract(
         objectives=(Objective(id="fix", metric=Metric.RESOLUTION_TIME, target=Duration(8, "h")),),
         escalation=(Escalation(objective="fix", at=Threshold.parse("-1h"), to="manager"),),
-        review_every=Duration(3, "mo"),
+        ends=date(2026, 3, 31),
     )
     terms = loaded(contract)
     opened = [
@@ -224,11 +224,11 @@ def test_open_tickets_are_due_and_escalate_and_what_is_past_comes_first() -> Non
     items = look(terms, "2026-03-31", "2026-04-01", standings=tuple(standings))
     assert [(item.kind.value, item.at, item.overdue) for item in items] == [
         ("due", at("2026-03-31T11:00+01:00"), True),
+        ("end", None, False),
         ("escalation", at("2026-03-31T17:00+01:00"), False),
         ("due", at("2026-03-31T18:00+01:00"), False),
-        ("review", None, False),
     ]
-    assert items[1].text == "tell manager (?): fix of ticket T-2, P2, ws-01 comes to 1h before it is due"
+    assert items[2].text == "tell manager (?): fix of ticket T-2, P2, ws-01 comes to 1h before it is due"
     assert (items[0].subject, items[0].clause) == ("T-1", "objectives.fix")
 
 
