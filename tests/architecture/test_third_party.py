@@ -91,6 +91,10 @@ HEAVY = {
     "paramiko",
     "winrm",
     "cryptography",
+    "babel",
+    "holidays",
+    "icalendar",
+    "dateutil",
 }
 
 
