@@ -111,7 +111,6 @@ def statement(
         print_json({**statement_document(found.statement), **more, "warnings": [*found.warnings]})
     else:
         _show(found.statement if trace else _without_traces(found.statement), promises, language=spoken)
-        print(f"{origin}: {found.size} entries, root {found.root.hex()}")
     return 0
 
 

@@ -14,6 +14,7 @@ from provisioner.ledger.head import HINT
 from provisioner.missions.audit import refuse_unknown
 from provisioner.missions.recording import NAMING
 from provisioner.missions.ticket_entries import record_of
+from provisioner.model.sentence import Sentence
 from provisioner.model.service_event import TicketEventKind
 from provisioner.model.values import shown
 from provisioner.terms.statement import held, statement
@@ -109,10 +110,14 @@ def state(book: Book, promises: Promises, *, period: str) -> Stated:
         raise LedgerError(
             f"{book.origin}: entry {error.place}: {error}", hint="`invoke audit.show` shows the entry"
         ) from error
+    size, root = reading.frontier.size, reading.frontier.root
+    said = "{period}, from {size} entries of the log {log}, root {root}"
+    read = Sentence(said, period=period, size=size, log=book.origin, root=root.hex())
+    month = of_month(whole, period, record=record, contracts=promises.contracts)
     return Stated(
-        statement=of_month(whole, period, record=record, contracts=promises.contracts),
-        size=reading.frontier.size,
-        root=reading.frontier.root,
+        statement=replace(month, notes=(read, *month.notes)),
+        size=size,
+        root=root,
         warnings=(*_other_texts(reading.named, promises.decisive), *_gone(record, promises.membership)),
     )
 

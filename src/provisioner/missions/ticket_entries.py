@@ -16,6 +16,7 @@ from provisioner.ledger.canonical import instant
 from provisioner.model.intervention import Outcome
 from provisioner.model.mission import MissionKind
 from provisioner.model.record import Record
+from provisioner.model.sentence import Sentence
 from provisioner.model.service_event import (
     AssetEvent,
     AssetEventKind,
@@ -25,6 +26,7 @@ from provisioner.model.service_event import (
     TicketEvent,
     TicketEventKind,
 )
+from provisioner.model.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -120,7 +122,7 @@ class _Found:
         kind = entry.body.get("kind")
         shape = self._shapes.get(kind) if isinstance(kind, str) and kind in _FORMS[entry.kind] else None
         if shape is None:
-            self._strange[entry.kind, str(kind)] += 1
+            self._strange[entry.kind, shown(str(kind))] += 1
         else:
             event = _event(entry, str(kind), shape)
             self._events[type(event)].append(event)
@@ -139,13 +141,13 @@ class _Found:
             else:
                 yield event
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Sentence, ...]:
         strange = (
-            f"{count} {'entry' if count == 1 else 'entries'} of kind {kind}, form {form!a}: not known here, passed over"
+            Sentence("entries of kind {kind} and form {form}: {count}, passed over", kind=kind, form=form, count=count)
             for (kind, form), count in sorted(self._strange.items())
         )
         elsewhere = (
-            f"accepted work cites ticket {ticket!a}, which was not opened here before it: no lead time is measured"
+            Sentence("accepted work cites ticket {ticket}, which was not opened in this log before it", ticket=ticket)
             for ticket in self._elsewhere
         )
         return (*strange, *elsewhere)

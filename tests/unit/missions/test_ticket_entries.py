@@ -144,7 +144,10 @@ def test_a_ticket_of_another_system_is_no_contradiction_but_a_note() -> None:
     late = {**OPENED, "at": "2026-11-23T15:00:00Z", "ticket": "T-2"}
     record = read(*intervention("iv-1", ticket="INC 77"), *intervention("iv-2", ticket="T-2"), ("ticket", late))
     assert [event.kind for event in record.tickets] == [TicketEventKind.OPENED]
-    assert [note.split("'")[1] for note in record.notes] == ["INC 77", "T-2"]
+    assert [note.split(",")[0] for note in record.notes] == [
+        "accepted work cites ticket INC 77",
+        "accepted work cites ticket T-2",
+    ]
 
 
 def test_scans_backups_and_drills_are_read_by_the_bodies_of_the_reference_page() -> None:
@@ -173,12 +176,12 @@ def test_forms_nobody_knows_are_passed_over_and_counted() -> None:
         ("closed", {"assets": "?"}),
     )
     assert (record.tickets, record.backups) == ((), ())
-    assert [note.split(":")[0] for note in record.notes] == [
-        "2 entries of kind backup_status, form 'probe'",
-        "1 entry of kind ticket, form 'None'",
-        "1 entry of kind ticket, form 'accepted'",
-        "1 entry of kind ticket, form 'escalated'",
-    ]
+    assert record.notes == (
+        "entries of kind backup_status and form 'probe': 2, passed over",
+        "entries of kind ticket and form 'None': 1, passed over",
+        "entries of kind ticket and form 'accepted': 1, passed over",
+        "entries of kind ticket and form 'escalated': 1, passed over",
+    )
 
 
 @pytest.mark.parametrize(
