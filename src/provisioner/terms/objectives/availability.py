@@ -94,7 +94,7 @@ def _pieces(promise: Promise, known: Known, asset: str) -> Iterator[_Piece]:
     for first, last in pairwise([start, *sorted(cuts), until]):
         index = bisect_right(instants, first) - 1
         event = statuses[index] if index >= 0 else None
-        before = bisect_right(agreed, (first, until)) - 1
+        before = bisect_right(agreed, first, key=lambda span: span[0]) - 1
         if before >= 0 and agreed[before][0] <= first < agreed[before][1]:
             yield _Piece(asset, first, last, "maintenance", "")
         elif event is None:
