@@ -12,7 +12,7 @@ from provisioner.config.document import Document, Loc, refuse
 from provisioner.config.files import label, read_regular
 from provisioner.config.yaml import Bounds, Node, parse
 from provisioner.errors import ConfigurationError, Problem
-from provisioner.model.contract import Amendment, Contract, LoadedContract, Version
+from provisioner.model.contract import Amendment, Contract, LoadedContract, RenewalKind, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,6 +146,10 @@ def _amended(contract: Contract, read: ReadContract) -> list[tuple[Version, Docu
         read.problems.extend(_amendment_problems(read.document, at))
         if amendment.effective < contract.starts:
             read.problems.append(read.document.problem((*at, "effective"), "is before the first day in force"))
+        before = versions[-1][0].contract if versions else contract
+        if before.renewal.kind is not RenewalKind.TACIT and amendment.effective > before.ends:
+            said = f"is after the last day in force, {before.ends}, and nothing renews the contract tacitly"
+            read.problems.append(read.document.problem((*at, "effective"), said))
         if any(amendment.effective == version.effective for version, _ in versions):
             read.problems.append(
                 read.document.problem((*at, "effective"), "another amendment is effective on this day")

@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from dateutil.relativedelta import relativedelta
 
+from provisioner.config.calendar_rules import calendar_problems
 from provisioner.config.document import Loc, did_you_mean
-from provisioner.config.figures import source_problem
+from provisioner.config.findings import Finding, not_rising, repeated
+from provisioner.config.objective_rules import objective_problems
 from provisioner.config.recurrence import recurrence_problem, recurrence_warning
 from provisioner.model.contract import Contract, RenewalKind
-from provisioner.model.objective import Metric, Objective, PerformanceTarget
-from provisioner.model.values import Duration, Percentage
-from provisioner.model.window import WEEKDAYS, Calendar
+from provisioner.model.values import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from datetime import date
 
     from provisioner.model.mission_terms import SoftwareUpdates
-    from provisioner.model.window import Hours, Window
+    from provisioner.model.window import Window
 
-Finding = tuple[Loc, str]
-
-_CLOCKS = ("m", "h", "d", "bd")
-_TARGETS: dict[Metric, tuple[str, ...]] = {
-    Metric.RESPONSE_TIME: _CLOCKS,
-    Metric.UPDATE_TIME: _CLOCKS,
-    Metric.RESOLUTION_TIME: _CLOCKS,
-    Metric.SETUP_LEAD_TIME: _CLOCKS,
-    Metric.AVAILABILITY: ("%",),
-    Metric.PERFORMANCE: ("<= or >=",),
-    Metric.PATCH_AGE: ("h", "d"),
-    Metric.BACKUP_RPO: ("m", "h", "d"),
-    Metric.RESTORE_RTO: ("m", "h", "d"),
-    Metric.DRILL_CADENCE: ("d", "mo"),
-}
 _NO_ZONES = {"Factory", "localtime", "posixrules"}
-_TICKET_METRICS = (Metric.RESPONSE_TIME, Metric.UPDATE_TIME, Metric.RESOLUTION_TIME)
 
 
 def problems(contract: Contract) -> Iterator[Finding]:
     """Given a contract whose fields are each valid, yield what does not fit together."""
     yield from _term(contract)
     yield from _zones(contract)
-    yield from _calendars(contract)
-    yield from _objectives(contract)
-    yield from _escalation(contract)
+    yield from calendar_problems(contract)
+    yield from objective_problems(contract)
     yield from _names(contract)
     updates = contract.missions.software_updates
     if updates is not None:
@@ -132,108 +113,26 @@ def _zone_exists(name: str) -> bool:
     return True
 
 
-def _calendars(contract: Contract) -> Iterator[Finding]:
-    for name, calendar in contract.calendars.items():
-        loc: Loc = ("calendars", name, "hours")
-        if not any(calendar.weekly(day) for day in range(7)) and not any(calendar.open.values()):
-            yield loc, "this calendar never has service time"
-        yield from _overlaps(calendar, loc=loc)
-        for day, spans in calendar.open.items():
-            if any(first.closes > second.opens for first, second in _pairs(sorted(spans))):
-                yield ("calendars", name, "open", str(day)), f"hours of {day} overlap"
-
-
-def _overlaps(calendar: Calendar, *, loc: Loc) -> Iterator[Finding]:
-    for weekday, name in enumerate(WEEKDAYS):
-        for first, second in _pairs(calendar.weekly(weekday)):
-            if first.closes > second.opens:
-                yield loc, f"hours on {name} overlap: {first} and {second}"
-
-
-def _pairs(items: Iterable[Hours]) -> list[tuple[Hours, Hours]]:
-    return list(pairwise(items))
-
-
-def _objectives(contract: Contract) -> Iterator[Finding]:
-    for index, objective in enumerate(contract.objectives):
-        loc: Loc = ("objectives", index)
-        yield from ((loc + tail, message) for tail, message in _objective(objective))
-        if objective.calendar is not None and objective.calendar not in contract.calendars:
-            hint = did_you_mean(objective.calendar, contract.calendars)
-            yield (*loc, "calendar"), f"no calendar is called {objective.calendar!a}{hint}"
-
-
-def _objective(objective: Objective) -> Iterator[Finding]:
-    kind = _target_kind(objective)
-    expected = _TARGETS[objective.metric]
-    if kind not in expected:
-        yield ("target",), f"{objective.metric} needs a target in {', '.join(expected)}, found {objective.target}"
-    if objective.priority and objective.metric not in _TICKET_METRICS:
-        yield ("priority",), f"{objective.metric} has no priority; only {', '.join(_TICKET_METRICS)} have"
-    if objective.metric is Metric.PERFORMANCE:
-        for key in ("source", "statistic"):
-            if getattr(objective, key) is None:
-                yield (), f"performance needs {key}"
-        if objective.source is not None and (problem := source_problem(objective.source)):
-            yield ("source",), problem
-    if objective.penalty is not None:
-        penalty = objective.penalty
-        if sum(map(bool, (penalty.per_breach, penalty.percent_of_fee, penalty.tiers))) != 1:
-            yield ("penalty",), "expected exactly one of per_breach, percent_of_fee and tiers"
-        yield from _tiers(objective)
-
-
-def _tiers(objective: Objective) -> Iterator[Finding]:
-    for index, tier in enumerate(objective.penalty.tiers if objective.penalty else ()):
-        loc = ("penalty", "tiers", index, "below")
-        if not isinstance(objective.target, Percentage):
-            yield loc, "tiers are for targets in %"
-        elif tier.below > objective.target:
-            yield loc, f"{tier.below} is above the target {objective.target}, which would not be a breach"
-
-
-def _target_kind(objective: Objective) -> str:
-    target = objective.target
-    if isinstance(target, PerformanceTarget):
-        return "<= or >="
-    return "%" if isinstance(target, Percentage) else target.unit
-
-
-def _escalation(contract: Contract) -> Iterator[Finding]:
-    ids = {objective.id: objective for objective in contract.objectives}
-    contacts = {*contract.provider.contacts, *contract.client.contacts}
-    for index, step in enumerate(contract.escalation):
-        loc: Loc = ("escalation", index)
-        if step.objective not in ids:
-            hint = did_you_mean(step.objective, ids)
-            yield (*loc, "objective"), f"no objective is called {step.objective!a}{hint}"
-        elif not isinstance(ids[step.objective].target, Duration):
-            yield (*loc, "objective"), "only an objective with a duration as its target has a due instant"
-        if step.to not in contacts:
-            hint = did_you_mean(step.to, contacts)
-            yield (*loc, "to"), f"neither party has a contact called {step.to!a}{hint}"
-
-
 def _names(contract: Contract) -> Iterator[Finding]:
-    yield from _repeated(("assets",), contract.assets)
-    yield from _repeated(("objectives",), (objective.id for objective in contract.objectives), key="id")
-    yield from _repeated(("approvals", "keys"), (key.name for key in contract.approvals.keys), key="name")
-    if contract.prepaid and not contract.prepaid.hours:
-        yield ("prepaid", "hours"), "expected more than no hours"
-
-
-def _repeated(loc: Loc, names: Iterable[str], *, key: str = "") -> Iterator[Finding]:
-    seen: Counter[str] = Counter()
-    for index, name in enumerate(names):
-        seen[name] += 1
-        if seen[name] == 2:
-            yield (*loc, index, key) if key else (*loc, index), f"{name!a} is here twice"
+    yield from repeated(("assets",), contract.assets)
+    yield from repeated(("approvals", "keys"), (key.name for key in contract.approvals.keys), key="name")
+    yield from repeated(("approvals", "second_person"), contract.approvals.second_person)
+    keys = (" ".join(key.ssh.split()[:2]) for key in contract.approvals.keys)
+    for loc, _ in repeated(("approvals", "keys"), keys, key="ssh"):
+        yield loc, "this key is here already under another name"
+    if contract.prepaid is not None:
+        if not contract.prepaid.hours:
+            yield ("prepaid", "hours"), "expected more than no hours"
+        yield from not_rising(("prepaid", "warn_at"), contract.prepaid.warn_at)
+    backup = contract.missions.backup
+    if backup is not None:
+        yield from repeated(("missions", "backup", "stores"), backup.stores or ())
 
 
 def _updates(updates: SoftwareUpdates, *, contract: Contract) -> Iterator[Finding]:
     path: Loc = ("missions", "software_updates")
-    yield from _repeated((*path, "windows"), (window.name for window in updates.windows), key="name")
-    yield from _repeated((*path, "waves"), (wave.name for wave in updates.waves), key="name")
+    yield from repeated((*path, "windows"), (window.name for window in updates.windows), key="name")
+    yield from repeated((*path, "waves"), (wave.name for wave in updates.waves), key="name")
     for index, window in enumerate(updates.windows):
         yield from (((*path, "windows", index, *loc), text) for loc, text in _window(window, contract=contract))
     for index, freeze in enumerate(updates.freezes):
@@ -247,7 +146,7 @@ def _updates(updates: SoftwareUpdates, *, contract: Contract) -> Iterator[Findin
     for index, hosts in enumerate(updates.apart):
         if len(hosts) < 2:
             yield (*path, "apart", index), "expected at least two machines to keep apart"
-        yield from _repeated((*path, "apart", index), hosts)
+        yield from repeated((*path, "apart", index), hosts)
 
 
 def _window(window: Window, *, contract: Contract) -> Iterator[Finding]:

@@ -205,11 +205,19 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
 
 def test_there_are_enough_cases_and_each_family_has_both_kinds() -> None:
     assert len(ALL) >= 60
-    for family in "ABCE":
+    for family in "ABCDE":
         kinds = {case["expect"] for case in ALL if case["family"] == family}
         assert {"refused", "accepted"} <= kinds
     names = [(case["family"], case["name"]) for case in ALL]
     assert len(names) == len(set(names))
+
+
+def test_at_least_eighty_malformed_contracts_are_refused_each_at_its_line() -> None:
+    contracts = [case for case in ALL if case["family"] in "BCD" and case.get("in", "contract.yml") == "contract.yml"]
+    refused = [case for case in contracts if case["expect"] == "refused" and case.get("at") != "file"]
+    assert len(refused) >= 80
+    assert not [case["name"] for case in refused if case.get("anywhere")], "each says where"
+    assert [case for case in contracts if case["expect"] == "accepted"], "the control"
 
 
 @pytest.mark.parametrize(
