@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.cli.command import CLIENT_HELP, JSON_HELP, command, print_json, required, say
@@ -10,6 +11,8 @@ from provisioner.errors import UsageError
 if TYPE_CHECKING:
     from invoke.context import Context
 
+    from provisioner.cli.wiring import Premises, Site
+    from provisioner.model.approval import Offer
     from provisioner.model.intervention import Intervention
     from provisioner.model.values import Duration
 
@@ -47,33 +50,50 @@ def onboard(
     Example: invoke onboard --host ws-01 --client demo
     """
     from provisioner.cli import wiring
-    from provisioner.cli.present import Told
-    from provisioner.cli.wiring import anchors, approvals
-    from provisioner.missions.workstation_setup import Wish, set_up_workstation
+    from provisioner.cli.wiring import anchors
     from provisioner.model.intervention import EXIT_CODES
 
     name = required("host", host, "invoke onboard --host ws-01 --client demo")
-    labour = _labour(spent, check=check)
-    offer = approvals.read_offer(approval) if approval else None
+    typed = _Typed(accept_new_key, _checked(ticket), _labour(spent, check=check), _offer(approval), check, json)
     site = wiring.site(writes=True)
     premises = wiring.premises(site, name, client=client or None, contract_id=contract_id or None)
     if premises.why:
         say(premises.why)
-    with Told(to_stdout=not json) as progress:
+    intervention = _set_up(typed, site, premises)
+    _show(intervention, json=json)
+    anchors.anchor_quietly(site, premises.asset.client, say=say)
+    return EXIT_CODES[intervention.outcome]
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """What was typed about the work itself."""
+
+    accept_new_key: bool
+    ticket: str | None
+    spent: Duration | None
+    approval: Offer | None
+    check: bool
+    json: bool
+
+
+def _set_up(typed: _Typed, site: Site, premises: Premises) -> Intervention:
+    from provisioner.cli import wiring
+    from provisioner.cli.present import Told
+    from provisioner.missions.workstation_setup import Wish, set_up_workstation
+
+    with Told(to_stdout=not typed.json) as progress:
         wish = Wish(
             asset=premises.asset,
             contract=premises.contract,
             content=wiring.content(site, "workstation_setup"),
-            accept=wiring.acceptance(flag=accept_new_key, ask=progress.ask),
-            ticket=_checked(ticket),
-            check=check,
-            spent=labour,
-            approval=offer,
+            accept=wiring.acceptance(flag=typed.accept_new_key, ask=progress.ask),
+            ticket=typed.ticket,
+            check=typed.check,
+            spent=typed.spent,
+            approval=typed.approval,
         )
-        intervention = set_up_workstation(wish, wiring.services(site, premises.asset, progress))
-    _show(intervention, json=json)
-    anchors.anchor_quietly(site, premises.asset.client, say=say)
-    return EXIT_CODES[intervention.outcome]
+        return set_up_workstation(wish, wiring.services(site, premises.asset, progress))
 
 
 def _show(intervention: Intervention, *, json: bool) -> None:
@@ -98,6 +118,13 @@ def _labour(spent: str, *, check: bool) -> Duration | None:
         return get_args(SomeElapsed)[1](spent) if spent else None
     except ValueError as error:
         raise UsageError(f"--spent: {error}", hint="for example: --spent 45m") from error
+
+
+def _offer(file: str) -> Offer | None:
+    """Return what --approval names, None for nothing."""
+    from provisioner.cli.wiring.approvals import read_offer
+
+    return read_offer(file) if file else None
 
 
 def _checked(ticket: str) -> str | None:

@@ -28,6 +28,8 @@ GOOD_FOR = timedelta(days=7)
 
 FORMAT = 1
 
+TEXTS = ("id", "client", "contract", "contract_digest", "mission", "plan_digest")
+
 FLAWS: Mapping[Flaw, tuple[str, str]] = {
     Flaw.UNREADABLE: ("approval_signature", "what is beside it is no signature of ssh-keygen"),
     Flaw.NAMESPACE: ("approval_namespace", f"it was signed for something else: ssh-keygen needs -n {NAMESPACE}"),
@@ -93,7 +95,9 @@ def parse_request(text: bytes) -> ApprovalRequest:
                 "expires": parse_instant(str(value["expires"])),
             }
         )
-        if request_bytes(request) != text:
+        said = [text for reason in request.reasons for text in (reason.code, reason.clause, reason.text)]
+        texts = [*(value[name] for name in TEXTS), *request.assets, *said]
+        if request_bytes(request) != text or not all(isinstance(each, str) for each in texts):
             raise ValueError("it is not as it was written")
     except (LedgerError, KeyError, TypeError) as error:
         raise ValueError(f"it is no request: {error}") from error

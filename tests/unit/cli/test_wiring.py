@@ -77,7 +77,7 @@ def test_a_ticket_that_no_entry_could_hold_is_refused_before_anything_is_opened(
 ) -> None:
     assert code(invoke, "onboard", "--host", "ws-01", "--client", "demo", "--ticket", ticket) == 2
     assert "is no ticket" in capsys.readouterr().err
-    assert list(state.iterdir()) == []
+    assert not state.exists()
 
 
 class Quiet:
@@ -139,3 +139,21 @@ def test_a_folder_of_dated_contracts_hides_no_problem_of_another_client(
     assert "acme/contract.yml: this client has a folder contracts/ as well" in said
     assert "demo/host_vars: is a file" in said
     assert "zenith/contract.yml" in said, "its id is demo's"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--spent", "45m", "--check"), "--spent goes with work that is done"),
+        (("--spent", "45"), "--spent: expected a duration"),
+        (("--spent", "0m"), "--spent: expected a duration longer than zero"),
+        (("--spent", "1mo"), "--spent: expected a duration"),
+        (("--approval", "nowhere.json"), "nowhere.json, the file that the refusal wrote, cannot be read"),
+    ],
+)
+def test_labour_and_approvals_that_cannot_be_are_usage_errors(
+    state: Path, invoke: Program, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert code(invoke, "onboard", "--host", "ws-01", "--client", "demo", *words) == 2
+    assert said in capsys.readouterr().err
+    assert not state.exists()

@@ -59,6 +59,7 @@ class Desk:
     open_book: Callable[[str], Any] | None = None
     signatures: Signatures = field(default_factory=FakeSignatures)
     own_keys: frozenset[str] = frozenset()
+    operator: str = OPERATOR
     check: bool = False
     spent: str = ""
     approval: Offer | None = None
@@ -76,7 +77,7 @@ class Desk:
         return Services(
             now=self.now,
             new_id=self.new_id,
-            operator=OPERATOR,
+            operator=self.operator,
             probe=self.probe,
             executor=self.executor,
             leases=self.leases,

@@ -158,8 +158,7 @@ def services(where: Site, asset: Asset, progress: Progress) -> Services:
     state = where.settings.state
     own_key = identity(state, asset.client)
     authorities = state / "ca" / f"{asset.client}.pem"
-    ssh = SshProbe(state / "known_hosts", identity=own_key)
-    probe = TransportProbe({Transport.SSH: ssh, Transport.WINRM: WinrmProbe(state / "ca")})
+    ssh, winrm = SshProbe(state / "known_hosts", identity=own_key), WinrmProbe(state / "ca")
     executor = AnsibleExecutor(
         root=where.checkout,
         runs=state / "runs" / asset.client,
@@ -171,7 +170,7 @@ def services(where: Site, asset: Asset, progress: Progress) -> Services:
         now=now,
         new_id=lambda: f"iv-{secrets.token_hex(8)}",
         operator=where.settings.operator,
-        probe=probe,
+        probe=TransportProbe({Transport.SSH: ssh, Transport.WINRM: winrm}),
         executor=executor,
         leases=FileLeases(state / "leases"),
         open_book=partial(open_book, where),
