@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from provisioner.errors import LedgerError
 from provisioner.ledger.entry import Draft, Entry, make_entry
+from provisioner.missions.perform import perform
 from provisioner.missions.ticket_entries import event_body, record_of
 from provisioner.model.mission import MissionKind
 from provisioner.model.service_event import AssetEvent, AssetEventKind, TicketEvent, TicketEventKind
@@ -18,6 +20,8 @@ from provisioner.model.values import Cause, Duration, Party
 from provisioner.testing import START
 
 if TYPE_CHECKING:
+    from tests.unit.missions.conftest import Desk
+
     from provisioner.model.record import Record
 
 NOW = int(START.timestamp())
@@ -123,6 +127,15 @@ def test_maintenance_was_recorded_when_its_entry_was_whatever_it_says() -> None:
 def test_an_accepted_workstation_that_cites_the_ticket_is_an_event_of_it() -> None:
     record = read(("ticket", OPENED), *intervention("iv-1"))
     assert record.tickets[1:] == (TicketEvent(NOW, 2, "T-1", TicketEventKind.ACCEPTED, asset="ws-01"),)
+
+
+def test_a_setup_that_was_carried_out_for_a_ticket_is_read_from_its_own_entries(desk: Desk) -> None:
+    """What `onboard --ticket` writes is what is read here."""
+    with desk.book() as book:
+        book.append([Draft("ticket", START, "op-1", OPENED)])
+    perform(replace(desk.request(), ticket="T-1"), desk.services())
+    (accepted,) = record_of(desk.entries(), origin="provisioner/demo").tickets[1:]
+    assert (accepted.ticket, accepted.kind, accepted.asset) == ("T-1", TicketEventKind.ACCEPTED, "ws-01")
 
 
 @pytest.mark.parametrize(
