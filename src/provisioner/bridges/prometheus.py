@@ -71,9 +71,16 @@ def _values(data: Any) -> list[Figure]:
     if len(series) > 1:
         raise NoAnswer(f"the query gives {len(series)} series; write one that gives a single one, such as max(…)")
     try:
-        pairs = [(int(at), Decimal(value)) for one in series for at, value in one["values"]]
+        pairs = [(_instant(at), Decimal(value)) for one in series for at, value in one["values"]]
     except (KeyError, TypeError, ValueError, InvalidOperation, OverflowError):
         raise NoAnswer("the answer holds something that is no value") from None
     if any(value.is_infinite() for _, value in pairs):
         raise NoAnswer("the query gives an infinite value")
     return [Figure(at, value) for at, value in pairs if not value.is_nan()]
+
+
+def _instant(at: Any) -> int:
+    """Given what an answer calls an instant, return whole seconds; ValueError for none before the year 2200."""
+    if not 0 <= at < 7_258_118_400:
+        raise ValueError
+    return int(at)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.config.outside import Outside, TimestampSettings, WitnessSettings
+from provisioner.config.outside import Outside, PrometheusSettings, TimestampSettings, WitnessSettings
 from provisioner.config.settings import load_settings, prepare_state
 from provisioner.errors import ConfigurationError, UsageError
+from provisioner.model.values import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,3 +160,23 @@ def test_a_state_folder_open_to_others_is_refused_with_the_remedy(tmp_path: Path
 def test_an_operator_that_no_entry_could_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="PROVISIONER_OPERATOR"):
         load_settings({"PROVISIONER_OPERATOR": name}, checkout=tmp_path, login="ada")
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("prometheus: {url: 'http://p.example:9090/'}", "5m"),
+        ("prometheus: {url: 'http://p.example:9090', step: 1m}", "1m"),
+    ],
+)
+def test_settings_may_name_a_prometheus(tmp_path: Path, text: str, step: str) -> None:
+    (tmp_path / "settings.yml").write_text(text)
+    found = load_settings({"PROVISIONER_STATE": str(tmp_path)}, checkout=tmp_path, login="ada").outside
+    assert found.prometheus == PrometheusSettings(url="http://p.example:9090", step=Duration.parse(step))
+
+
+@pytest.mark.parametrize("text", ["prometheus: {step: 5m}", "prometheus: {url: 'http://p', step: 0m}"])
+def test_a_prometheus_needs_an_address_and_a_step(tmp_path: Path, text: str) -> None:
+    (tmp_path / "settings.yml").write_text(text)
+    with pytest.raises(ConfigurationError, match="prometheus"):
+        load_settings({"PROVISIONER_STATE": str(tmp_path)}, checkout=tmp_path, login="ada")
