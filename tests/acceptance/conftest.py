@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provisioner.bridges.ssh_signature import SshSignatures
+from provisioner.config.clients import load_client
+from provisioner.config.role_inputs import load_role_inputs
+from provisioner.ledger.book import open_book
+from provisioner.missions.approvals import Signing
+from provisioner.missions.bodies import Request
+from provisioner.missions.perform import perform
+from provisioner.missions.services import Services
+from provisioner.planning.workstation_setup import plan_workstation_setup
+from provisioner.testing import FakeExecutor, FakeLeases, FakeProbe, RecordingProgress, make_content
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from provisioner.model.intervention import Intervention
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 INVOKE = Path(sys.executable).parent / "invoke"
@@ -85,6 +100,32 @@ class Desk:
         done = self.invoke(*words, "--json")
         assert done.stdout, f"exit {done.returncode}: {done.stderr}"
         return done.returncode, json.loads(done.stdout)
+
+    def work_on(self, host: str, **asked: Any) -> Intervention:
+        """Do what `onboard --host HOST` does, with the shipped fakes for the machine and the run: it takes no time.
+
+        `asked` are fields of the request. The contract, the plan and the log are the desk's own.
+        """
+        found = load_client(self.client, roles=load_role_inputs(CHECKOUT / "roles"), decrypt=None)
+        asset = next(asset for asset in found.inventory.assets if asset.name == host)
+        request = Request(
+            contract=found.contracts[0],
+            assets=(asset,),
+            plan=plan_workstation_setup(asset, make_content()),
+            **{"accept": lambda _: False, "ticket": None, "check": False, **asked},
+        )
+        services = Services(
+            now=lambda: datetime.now(UTC),
+            new_id=lambda: f"iv-{secrets.token_hex(8)}",
+            operator="Alice Acceptance",
+            probe=FakeProbe(),
+            executor=FakeExecutor(),
+            leases=FakeLeases(),
+            open_book=lambda client: open_book(f"sqlite:///{self.state}/ledger.db", client, state=self.state),
+            progress=RecordingProgress(),
+            signing=Signing(signatures=SshSignatures(), own_keys=frozenset(), requests=self.state / "requests"),
+        )
+        return perform(request, services)
 
     def kinds(self) -> list[str]:
         """The kinds of the entries in the log, in order; none when there is no log."""

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from provisioner.model.intervention import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -93,23 +95,23 @@ def test_the_same_contract_with_tacit_renewal_is_admitted(new_desk: Callable[[],
     assert desk.kinds() == ["key", "contract", "opened", "closed"]
 
 
-def test_a_used_up_allowance_is_refused_for_another_machine(
-    new_desk: Callable[[], Desk], lab_machine: Callable[..., LabMachine], silent: int
-) -> None:
+def test_a_used_up_allowance_is_refused_for_another_machine(new_desk: Callable[[], Desk], silent: int) -> None:
     desk = new_desk()
-    machine = lab_machine("allowance", state=desk.state)
     desk.contract["missions"] = {"workstation_setup": {"allowance": {"count": 1, "per": "contract_year"}}}
-    desk.add("workstations", "ws-01", machine.port)
-    desk.add("workstations", "ws-02", silent)
+    desk.add("workstations", "ws-01", silent)
+    desk.add("workstations", "ws-02", silent + 1)
     desk.write()
-    code, told = desk.ask("onboard", "--host", "ws-01")
-    assert (code, told["outcome"]) == (0, "changed"), told
+    assert desk.work_on("ws-01").outcome is Outcome.CHANGED
     code, told = desk.ask("onboard", "--host", "ws-02")
     assert code == 3
     assert told["reasons"][0]["clause"] == "missions.workstation_setup.allowance"
     assert "used up (ws-01)" in told["reasons"][0]["text"]
-    code, told = desk.ask("onboard", "--host", "ws-01", "--check")
-    assert (code, told["outcome"], told["simulated"]) == (0, "unchanged", True)  # a repeat costs nothing
+    code, told = desk.ask("onboard", "--host", "ws-01")
+    assert (code, told["outcome"]) == (4, "unreachable")  # admitted, a connection was tried: a repeat costs nothing
+    assert desk.invoke("audit.verify", "--client", "demo").returncode == 0
+    code, shown = desk.ask("contract.show", "--client", "demo")
+    (balance,) = shown["balances"]
+    assert [balance[key] for key in ("granted", "used", "left", "expired", "assets")] == [1, 1, 0, 0, ["ws-01"]]
 
 
 def test_an_unknown_host_is_a_usage_error_and_leaves_no_entry(new_desk: Callable[[], Desk]) -> None:
