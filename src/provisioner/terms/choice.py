@@ -98,7 +98,9 @@ def named(contracts: Sequence[LoadedContract], contract_id: str) -> LoadedContra
         if contract.id == contract_id:
             return contract
     ids = ", ".join(contract.id for contract in contracts)
-    raise UsageError(f"there is no contract {contract_id[:64]!a}; there is {ids}", hint=f"--contract-id {ids}")
+    raise UsageError(
+        f"there is no contract {contract_id[:64]!a}; there is {ids}", hint=f"--contract-id {contracts[-1].id}"
+    )
 
 
 def _zone(contract: LoadedContract) -> ZoneInfo:

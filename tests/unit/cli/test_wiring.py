@@ -157,3 +157,26 @@ def test_labour_and_approvals_that_cannot_be_are_usage_errors(
     assert code(invoke, "onboard", "--host", "ws-01", "--client", "demo", *words) == 2
     assert said in capsys.readouterr().err
     assert not state.exists()
+
+
+def test_work_rests_on_the_contract_of_today_and_says_so_where_there_was_a_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = tmp_path / "demo"
+    shutil.copytree(wiring.CHECKOUT / "inventories" / "demo", demo)
+    monkeypatch.setenv("PROVISIONER_INVENTORIES", str(tmp_path))
+    alone = wiring.premises(wiring.site(), "ws-01", client=None, contract_id=None)
+    assert (alone.contract.id, alone.why) == ("DEMO-2026", "")
+    (demo / "contracts").mkdir()
+    new = (demo / "contract.yml").rename(demo / "contracts" / "new.yml").read_text(encoding="utf-8")
+    old = new.replace("DEMO-2026", "DEMO-2020").replace("2026-", "2020-").replace("kind: tacit", "kind: express")
+    (demo / "contracts" / "old.yml").write_text(old, encoding="utf-8")
+    chosen = wiring.premises(wiring.site(), "ws-01", client=None, contract_id=None)
+    assert chosen.contract.id == "DEMO-2026"
+    assert chosen.why == "DEMO-2026 is in force and covers ws-01; DEMO-2020 ended on 2020-12-31"
+    assert wiring.premises(wiring.site(), "ws-01", client=None, contract_id="DEMO-2020").contract.id == "DEMO-2020"
+    with pytest.raises(UsageError, match="there is no contract 'DEMO-1999'"):
+        wiring.premises(wiring.site(), "ws-01", client=None, contract_id="DEMO-1999")
+    (demo / "contracts" / "twin.yml").write_text(new.replace("id: DEMO-2026", "id: TWIN"), encoding="utf-8")
+    with pytest.raises(UsageError, match="DEMO-2026 and TWIN are both in force"):
+        wiring.premises(wiring.site(), "ws-01", client=None, contract_id=None)
