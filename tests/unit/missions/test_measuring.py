@@ -19,7 +19,7 @@ from provisioner.model.measurement import State
 from provisioner.model.objective import Metric, Objective, Penalty
 from provisioner.model.record import Membership
 from provisioner.model.service_event import TicketEvent, TicketEventKind
-from provisioner.model.values import Cause, Duration, Money
+from provisioner.model.values import Cause, Duration, Money, Percentage
 from provisioner.testing import START, loaded, make_contract
 
 if TYPE_CHECKING:
@@ -100,6 +100,34 @@ def test_a_month_has_what_it_touched_and_its_own_credits(book: Book) -> None:
     assert [str(credit.amount) for credit in october.credits] == ["50.00"]
     assert (list(october.totals), november.credits, dict(november.totals)) == (["2026-10"], (), {})
     assert october.held_seconds[Cause.CLIENT] == november.held_seconds[Cause.CLIENT] == 7200
+
+
+def test_a_result_by_month_is_in_the_statement_of_its_month(book: Book) -> None:
+    availability = Objective(id="availability", metric=Metric.AVAILABILITY, target=Percentage.parse("99%"))
+    contract = loaded(make_contract(objectives=(availability,)))
+    stated = state(book, replace(PROMISES, contracts=(contract,)), period="2026-10").statement
+    assert [one.month for one in stated.measurements if one.objective] == ["2026-10"]
+
+
+def test_holds_are_added_up_over_the_clocks_of_the_month(book: Book) -> None:
+    for event in (
+        TicketEvent(NOW - 7200, 0, "T-3", KIND.OPENED, priority="P1"),
+        TicketEvent(NOW - 7200, 0, "T-3", KIND.HELD, cause=Cause.CLIENT),
+        TicketEvent(NOW - 3600, 0, "T-3", KIND.RESOLVED),
+    ):
+        enter(book, event, DESK)
+    held = {month: state(book, PROMISES, period=month).statement.held_seconds for month in ("2026-10", "2026-11")}
+    assert (held["2026-10"][Cause.CLIENT], held["2026-11"][Cause.CLIENT]) == (7200, 7200 + 2 * 3600)
+
+
+def test_of_two_contracts_the_one_that_was_asked_for_is_measured_by(book: Book) -> None:
+    both = replace(PROMISES, contracts=(CONTRACT, loaded(make_contract(id="DEMO-B"), text=b"id: DEMO-B\n")))
+    with pytest.raises(UsageError, match="DEMO-2026 and DEMO-B"):
+        state(book, both, period="2026-11")
+    chosen = state(book, replace(both, contract_id="DEMO-2026"), period="2026-11")
+    assert said(chosen.statement) == said(state(book, PROMISES, period="2026-11").statement)
+    with pytest.raises(UsageError, match="there is no contract 'DEMO-C'; there is DEMO-2026, DEMO-B"):
+        state(book, replace(both, contract_id="DEMO-C"), period="2026-11")
 
 
 def test_a_month_is_that_of_the_contracts_zone(book: Book) -> None:

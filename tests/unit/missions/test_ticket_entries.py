@@ -153,6 +153,13 @@ def test_other_work_accepts_nothing(changes: dict[str, Any]) -> None:
     assert record.notes == ()
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_work_that_either_entry_calls_simulated_accepts_nothing(which: int) -> None:
+    bodies = intervention("iv-1")
+    bodies[which][1]["simulated"] = True
+    assert len(read(("ticket", OPENED), *bodies).tickets) == 1
+
+
 def test_a_ticket_of_another_system_is_no_contradiction_but_a_note() -> None:
     late = {**OPENED, "at": "2026-11-23T15:00:00Z", "ticket": "T-2"}
     record = read(*intervention("iv-1", ticket="INC 77"), *intervention("iv-2", ticket="T-2"), ("ticket", late))
