@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -162,15 +163,20 @@ class ServiceTime:
         if end > start:
             self._cover(start, end)
         found = []
-        for day in self._removed:
+        for day in self._removed_between(start, end):
             cut = [(max(opened, start), min(closed, end)) for opened, closed in day.spans]
             if day.why == "holiday" and any(a < b and self.elapsed(a, b) < b - a for a, b in cut):
                 found.append(Holiday(day.day, day.name))
         return tuple(found)
 
+    def _removed_between(self, start: int, end: int) -> Iterator[Removed]:
+        """Days that lost hours, from the one before the first: its hours may reach into the next day."""
+        first = max(bisect_right(self._removed, start, key=_start) - 2, 0)
+        return takewhile(lambda day: day.start < end, islice(self._removed, first, None))
+
     def _without(self, start: int, end: int) -> Iterator[Stretch]:
         at = start
-        for day in self._removed:
+        for day in self._removed_between(start, end):
             first, last = max(at, day.start), min(end, day.end)
             if first < last:
                 if at < first:
@@ -273,6 +279,10 @@ def first_instant(wall: datetime, zone: ZoneInfo) -> int:
         else:
             high = middle
     return low
+
+
+def _start(day: Removed) -> int:
+    return day.start
 
 
 def service_time(calendar: Calendar | None, *, language: Language) -> ServiceTime:

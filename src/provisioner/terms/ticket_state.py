@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from provisioner.model.objective import Metric
 from provisioner.model.service_event import TicketEvent, TicketEventKind
@@ -20,7 +20,6 @@ Kind = TicketEventKind
 Applying = Callable[[int, Subject], tuple[ClockTerms, ...]]
 """Given an instant and what objectives are chosen for, return the terms of those that apply then."""
 
-_AFTER_RESOLVED = frozenset({Kind.REOPENED, Kind.REPLIED, Kind.PRIORITY_CHANGED, Kind.ACCEPTED})
 _UPDATE = Metric.UPDATE_TIME
 
 
@@ -52,6 +51,7 @@ class TicketState:
         "opened",
         "priority",
         "resolved",
+        "runs",
         "subject",
         "traced",
     )
@@ -60,6 +60,7 @@ class TicketState:
         """Begin with the `opened` event, the contract chosen for it, and the end of that contract."""
         self.opened = self.last = opened
         self.choice = choice
+        self.runs = not choice.reason
         self.applying = applying
         self.end = end
         self.priority = opened.priority
@@ -72,7 +73,7 @@ class TicketState:
     def begin(self, *, traced: bool) -> None:
         """Start the clocks of the opening."""
         self.traced = traced
-        if not self.choice.reason:
+        if self.runs:
             for terms in self.applying(self.opened.at, self.subject):
                 found = self.clocks[terms.objective.id] = []
                 if terms.metric is not _UPDATE:
@@ -80,21 +81,20 @@ class TicketState:
 
     def apply(self, event: TicketEvent) -> None:
         """Let an event happen; Contradiction when it cannot have. After the end of the contract no clock moves."""
-        kind = event.kind
-        if wrong := self._wrong(event, kind):
-            raise Contradiction(event.place, f"ticket {event.ticket}: {wrong}")
-        if not self.choice.reason and (self.end is None or event.at < self.end):
-            _MOVES[kind](self, event)
-        _NOTES[kind](self, event)
-        self.last = event
-
-    def _wrong(self, event: TicketEvent, kind: TicketEventKind) -> str:
+        refuse, move, note, resolved_too = _RULES[event.kind]
         if event.at < self.last.at:
-            return f"{kind} is earlier than {self.last.kind} before it"
-        if self.resolved and kind not in _AFTER_RESOLVED:
-            return "it was opened already" if kind is Kind.OPENED else f"{kind}, and it is resolved"
-        refuse = _REFUSALS.get(kind)
-        return refuse(self, event) if refuse is not None else ""
+            wrong = f"{event.kind} is earlier than {self.last.kind} before it"
+        elif self.resolved and not resolved_too:
+            wrong = f"{event.kind}, and it is resolved"
+        else:
+            wrong = refuse(self, event) if refuse is not None else ""
+        if wrong:
+            raise Contradiction(event.place, f"ticket {event.ticket}: {wrong}")
+        if move is not None and self.runs and (self.end is None or event.at < self.end):
+            move(self, event)
+        if note is not None:
+            note(self, event)
+        self.last = event
 
     def _note_answer(self, event: TicketEvent) -> None:
         self.answered, self.resolved, self.cause = True, event.kind is Kind.RESOLVED, None
@@ -108,9 +108,6 @@ class TicketState:
     def _note_priority(self, event: TicketEvent) -> None:
         self.priority = event.priority
         self.subject = self.subject._replace(priority=event.priority)
-
-    def _note_nothing(self, _event: TicketEvent) -> None:
-        """A reply or an accepted workstation changes nothing on the ticket but its clocks."""
 
     def _started(self, terms: ClockTerms, event: TicketEvent) -> Clock:
         return clocks.start(terms, event.at, place=event.place, cause=self.cause, traced=self.traced)
@@ -180,40 +177,50 @@ class TicketState:
                 self.clocks[name] = [] if metric is _UPDATE else [self._started(terms, event)]
 
 
-Move = Callable[[TicketState, TicketEvent], None]
+def _opened(_ticket: TicketState, _event: TicketEvent) -> str:
+    return "it was opened already"
 
-_MOVES: dict[TicketEventKind, Move] = {
-    Kind.HELD: TicketState._hold,
-    Kind.RESUMED: TicketState._hold,
-    Kind.RESPONDED: TicketState._respond,
-    Kind.RESOLVED: TicketState._resolve,
-    Kind.ACCEPTED: TicketState._accept,
-    Kind.REOPENED: TicketState._reopen,
-    Kind.REPLIED: TicketState._reply,
-    Kind.PRIORITY_CHANGED: TicketState._change,
-}
-"""What each event does to the clocks."""
 
-_NOTES: dict[TicketEventKind, Move] = {
-    Kind.HELD: TicketState._note_hold,
-    Kind.RESUMED: TicketState._note_hold,
-    Kind.RESPONDED: TicketState._note_answer,
-    Kind.RESOLVED: TicketState._note_answer,
-    Kind.ACCEPTED: TicketState._note_nothing,
-    Kind.REOPENED: TicketState._note_reopening,
-    Kind.REPLIED: TicketState._note_nothing,
-    Kind.PRIORITY_CHANGED: TicketState._note_priority,
-}
-"""What each event leaves on the ticket."""
+def _answered(ticket: TicketState, _event: TicketEvent) -> str:
+    return "it had its first response already" if ticket.answered else ""
 
-_REFUSALS: dict[TicketEventKind, Callable[[TicketState, TicketEvent], str]] = {
-    Kind.OPENED: lambda _ticket, _event: "it was opened already",
-    Kind.RESPONDED: lambda ticket, _event: "it had its first response already" if ticket.answered else "",
-    Kind.HELD: lambda ticket, _event: f"held, and it is held already ({ticket.cause})" if ticket.cause else "",
-    Kind.RESUMED: lambda ticket, _event: "" if ticket.cause else "resumed, and it is not held",
-    Kind.REOPENED: lambda ticket, _event: "" if ticket.resolved else "reopened, and it is open",
-    Kind.PRIORITY_CHANGED: lambda ticket, event: (
-        f"its priority is {ticket.priority} already" if event.priority == ticket.priority else ""
-    ),
+
+def _held(ticket: TicketState, _event: TicketEvent) -> str:
+    return f"held, and it is held already ({ticket.cause})" if ticket.cause is not None else ""
+
+
+def _not_held(ticket: TicketState, _event: TicketEvent) -> str:
+    return "resumed, and it is not held" if ticket.cause is None else ""
+
+
+def _open(ticket: TicketState, _event: TicketEvent) -> str:
+    return "" if ticket.resolved else "reopened, and it is open"
+
+
+def _same_priority(ticket: TicketState, event: TicketEvent) -> str:
+    return f"its priority is {ticket.priority} already" if event.priority == ticket.priority else ""
+
+
+class _Rule(NamedTuple):
+    """What an event is to a ticket: why it cannot have happened (empty when it can), what it does to the clocks, what
+    it leaves on the ticket, and whether it can happen to a resolved one.
+    """
+
+    refuse: Callable[[TicketState, TicketEvent], str] | None
+    move: Callable[[TicketState, TicketEvent], None] | None
+    note: Callable[[TicketState, TicketEvent], None] | None
+    resolved_too: bool
+
+
+_RULES: dict[TicketEventKind, _Rule] = {
+    Kind.OPENED: _Rule(_opened, None, None, resolved_too=True),
+    Kind.RESPONDED: _Rule(_answered, TicketState._respond, TicketState._note_answer, resolved_too=False),
+    Kind.RESOLVED: _Rule(None, TicketState._resolve, TicketState._note_answer, resolved_too=False),
+    Kind.HELD: _Rule(_held, TicketState._hold, TicketState._note_hold, resolved_too=False),
+    Kind.RESUMED: _Rule(_not_held, TicketState._hold, TicketState._note_hold, resolved_too=False),
+    Kind.PRIORITY_CHANGED: _Rule(_same_priority, TicketState._change, TicketState._note_priority, resolved_too=True),
+    Kind.REOPENED: _Rule(_open, TicketState._reopen, TicketState._note_reopening, resolved_too=True),
+    Kind.REPLIED: _Rule(None, TicketState._reply, None, resolved_too=True),
+    Kind.ACCEPTED: _Rule(None, TicketState._accept, None, resolved_too=True),
 }
-"""Why each event cannot have happened; empty when it can."""
+"""Rule 6, event by event."""

@@ -188,39 +188,38 @@ def _standing(ticket: TicketState, as_of: int) -> TicketStanding:
     )
 
 
-def _measured(ticket: TicketState, as_of: int) -> Iterator[tuple[Measurement, Clock | None]]:
+def _measured(ticket: TicketState, as_of: int) -> list[tuple[Measurement, Clock | None]]:
     """What a ticket comes to, each with the clock it shows; exactly one without a clock where nothing is measured."""
     choice = ticket.choice
     if choice.reason:
-        yield _unmeasured(ticket, reason=choice.reason, clause=choice.clause), None
-        return
-    empty = True
+        return [(_unmeasured(ticket, reason=choice.reason, clause=choice.clause), None)]
+    over = ticket.end is not None and as_of >= ticket.end
+    all_found: list[tuple[Measurement, Clock | None]] = []
     for found in ticket.clocks.values():
         if found:
-            empty = False
-            yield _measurement(ticket, found, as_of)
+            ended = found if not over else [_ended(one, ticket.end) for one in found]
+            all_found.append(_measurement(ticket, [clocks.read(one, as_of) for one in ended]))
     for terms, event in ticket.judged.values():
         if not ticket.clocks.get(terms.objective.id):
-            empty = False
-            yield _judged(ticket, terms, event), None
-    if empty:
-        yield _unmeasured(ticket, reason=NO_OBJECTIVE, clause="objectives"), None
+            all_found.append((_judged(ticket, terms, event), None))
+    return all_found or [(_unmeasured(ticket, reason=NO_OBJECTIVE, clause="objectives"), None)]
 
 
-def _measurement(ticket: TicketState, found: Sequence[Clock], as_of: int) -> tuple[Measurement, Clock]:
+def _ended(clock: Clock, end: int | None) -> Clock:
+    return clock if end is None else clocks.give_up(clock, end, fate=clocks.CONTRACT_ENDED)
+
+
+def _measurement(ticket: TicketState, readings: Sequence[Reading]) -> tuple[Measurement, Clock]:
     """What the clocks of one objective come to: breached if any was, elapsed that of the worst (rule 6)."""
-    end = ticket.end
-    if end is not None and as_of >= end:
-        found = [clocks.give_up(one, end, fate=clocks.CONTRACT_ENDED) for one in found]
-    readings = [clocks.read(one, as_of) for one in found]
     shown = worst = readings[-1]
-    held = shown.clock.held
+    held, places = shown.clock.held, shown.clock.places
     if len(readings) > 1:
         worst = max(readings, key=lambda one: one.clock.counted)
         shown = _decisive(readings, worst)
         held = _total([one.clock.held for one in readings])
+        places = tuple(sorted({place for one in readings for place in one.clock.places}))
     now = shown.clock
-    terms, traced = now.terms, ticket.traced
+    terms, opened, traced = now.terms, ticket.opened, ticket.traced
     measured = Measurement(
         contract=terms.contract,
         objective=terms.objective.id,
@@ -228,8 +227,8 @@ def _measurement(ticket: TicketState, found: Sequence[Clock], as_of: int) -> tup
         clause=terms.clause,
         state=shown.state,
         reason=now.fate if shown.state is State.NOT_APPLICABLE else "",
-        ticket=ticket.opened.ticket,
-        asset=ticket.opened.asset,
+        ticket=opened.ticket,
+        asset=opened.asset,
         bound=now.bound,
         started=now.started,
         due=shown.due,
@@ -240,7 +239,7 @@ def _measurement(ticket: TicketState, found: Sequence[Clock], as_of: int) -> tup
         held_seconds=held,
         holidays=holidays_used(worst.clock, max(shown.due or 0, now.limit or 0)) if traced else (),
         trace=trace(worst.clock) if traced else (),
-        places=now.places if len(readings) == 1 else tuple(sorted({p for one in readings for p in one.clock.places})),
+        places=places,
     )
     return measured, now
 
