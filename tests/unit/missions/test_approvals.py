@@ -126,6 +126,14 @@ def test_what_is_approved_is_done_and_the_log_proves_it(kiosk: Any, keys: Keys, 
         assert verify_log(book).status is Status.OK
 
 
+def test_what_was_signed_is_kept_to_the_byte_even_where_a_secret_is_a_word_of_it(kiosk: Any, keys: Keys) -> None:
+    kiosk.assets = (make_asset("kiosk-01", groups=("kiosks",), secrets={"become_password": "uncovered"}),)
+    file = approve(kiosk, keys)
+    assert kiosk.perform().outcome is Outcome.CHANGED
+    approval = kiosk.bodies("opened")[0]["approval"]
+    assert (approval["request"], approval["signature"]) == (file.read_text(), Path(f"{file}.sig").read_text())
+
+
 def another_variable(desk: Any, _keys: Keys, _file: Path) -> None:
     (asset,) = desk.assets
     desk.assets = (replace(asset, variables={"host_identity_hostname": "other"}),)
@@ -166,7 +174,9 @@ def other_purpose(desk: Any, keys: Keys, file: Path) -> None:
 
 
 def own_name(desk: Any, keys: Keys, _file: Path) -> None:
-    desk.operator = "Director"
+    desk.operator = "DIRECTOR"
+    named = (ApprovalKey(name="Director", ssh=keys.public("director")),)
+    desk.contract = replace(desk.contract, approvals=Approvals(keys=named))
 
 
 def own_key(desk: Any, keys: Keys, _file: Path) -> None:
