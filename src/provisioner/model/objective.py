@@ -136,7 +136,7 @@ class PenaltyCap:
     """The most that the penalties of a period can come to."""
 
     percent_of_fee: SomeShare
-    """Share of the monthly fee on the period's last day."""
+    """Share of the monthly fee on the last day of the month of the breach."""
     per: Period = Period.MONTH
     """The period whose credits are summed."""
 
@@ -179,7 +179,7 @@ class Objective:
     unknown_counts: Unknown = Unknown.DOWN
     """What time without knowledge counts as (availability)."""
     source: Words | None = None
-    """Where the values come from (performance)."""
+    """Where the values come from (performance): a folder of monthly files, or `prometheus:` and a query."""
     statistic: Annotated[str, Text(str, "mean|max|min|p[0-9]{1,2}", "a statistic such as p95 or mean")] | None = None
     """What is made of the values (performance)."""
     per: Period = Period.MONTH

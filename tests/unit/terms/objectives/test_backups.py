@@ -49,6 +49,8 @@ def test_the_worst_age_seen_by_a_scan() -> None:
     assert (one.asset, one.state, one.elapsed_seconds, one.target_seconds) == ("srv-01", State.MET, 21 * DAY, 21 * DAY)
     late = (*scans, scan("2026-11-29 00:01", critical="2026-11-08 00:00"))
     assert only(state(terms, scans=late)).state is State.BREACHED
+    one = only(state(terms, scans=scans[:1]))
+    assert (one.state, one.elapsed_seconds) == (State.MET, 16 * DAY + HOUR)
     first, second = state(terms, scans=scans, membership=TWO).measurements
     assert (first.state, second.asset, second.state) == (State.MET, "srv-02", State.NOT_EVALUABLE)
 
@@ -66,6 +68,13 @@ def test_the_longest_gap_reaches_back_before_the_month_and_on_to_its_end() -> No
     assert only(state(terms, backups=[snapshot("2026-10-31 21:59"), kept[1]])).state is State.BREACHED
     one = only(state(terms, backups=kept[:1]))
     assert (one.state, one.elapsed_seconds) == (State.BREACHED, 50 * HOUR)
+
+
+def test_a_gap_that_ended_before_the_month_is_not_of_it() -> None:
+    terms = contract(objective(Metric.BACKUP_RPO, "26h"), ends=date(2026, 11, 1))
+    found = [snapshot("2026-10-20 00:00"), snapshot("2026-10-31 23:00")]
+    one = only(state(terms, backups=found))
+    assert (one.state, one.elapsed_seconds, one.places) == (State.MET, 25 * HOUR, (found[1].place,))
 
 
 def test_the_open_gap_counts_up_to_as_of() -> None:
