@@ -94,6 +94,7 @@ def statement(
     from provisioner.cli import wiring
     from provisioner.cli.wiring import service
     from provisioner.missions import measuring as mission
+    from provisioner.reporting.contracts import balance_document
     from provisioner.reporting.statements import statement_document
 
     example = "invoke sla.statement --client demo --period 2026-10"
@@ -107,7 +108,8 @@ def statement(
         say(f"warning: {warning}")
     if json:
         log = {"origin": origin, "size": found.size, "root": found.root.hex()}
-        more = {"client": name, "period": month, "log": log, "texts": _texts(promises)}
+        balances = [balance_document(balance) for balance in found.balances]
+        more = {"client": name, "period": month, "log": log, "texts": _texts(promises), "balances": balances}
         print_json({**statement_document(found.statement), **more, "warnings": [*found.warnings]})
     else:
         _show(found.statement if trace else _without_traces(found.statement), promises, language=spoken)

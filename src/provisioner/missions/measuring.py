@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -11,6 +13,7 @@ from provisioner.config.events import load_events, located
 from provisioner.errors import LedgerError, UsageError
 from provisioner.ledger import merkle, published
 from provisioner.ledger.head import HINT
+from provisioner.missions import uses
 from provisioner.missions.audit import refuse_unknown
 from provisioner.missions.recording import NAMING
 from provisioner.missions.ticket_entries import record_of
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from provisioner.ledger.book import Book
     from provisioner.ledger.checkpoint import Checkpoint
     from provisioner.ledger.entry import Entry
+    from provisioner.model.balance import Balance
     from provisioner.model.contract import LoadedContract
     from provisioner.model.measurement import Measurement, Statement
     from provisioner.model.record import Figures, Membership, Record
@@ -59,6 +63,7 @@ class Promises:
 class Stated:
     """A statement over a log: of how many entries, under which root; what is to be said about it beside itself.
 
+    `balances` are those of allowances and prepaid hours at the end of the month, or at `as_of` before that.
     Whoever has these entries, these contract texts and the machines' groups gets the same statement.
     """
 
@@ -66,6 +71,7 @@ class Stated:
     size: int
     root: bytes
     warnings: tuple[str, ...]
+    balances: tuple[Balance, ...]
 
 
 def replay(events: Path, promises: Promises) -> Statement:
@@ -74,11 +80,22 @@ def replay(events: Path, promises: Promises) -> Statement:
     Raises ConfigurationError with the lines that are no events or contradict others, UsageError for two contracts that
     decide.
     """
-    record = load_events(events)
+    with _uncollected():
+        record = load_events(events)
+        try:
+            return _measure(record, promises)
+        except Contradiction as error:
+            raise located(record, place=error.place, message=str(error)) from error
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Pause the collector of cycles: a year of tickets is millions of values that form none, walked over and over."""
+    gc.disable()
     try:
-        return _measure(record, promises)
-    except Contradiction as error:
-        raise located(record, place=error.place, message=str(error)) from error
+        yield
+    finally:
+        gc.enable()
 
 
 def _measure(record: Record, promises: Promises) -> Statement:
@@ -119,7 +136,15 @@ def state(book: Book, promises: Promises, *, period: str) -> Stated:
         size=size,
         root=root,
         warnings=(*_other_texts(reading.named, promises.decisive), *_gone(record, promises.membership)),
+        balances=tuple(_balances(reading.drawing, promises, period=period)),
     )
+
+
+def _balances(entries: Sequence[Entry], promises: Promises, *, period: str) -> Iterator[Balance]:
+    for loaded in promises.decisive:
+        first = datetime.fromisoformat(f"{period}-01").replace(tzinfo=ZoneInfo(loaded.timezone or "UTC"))
+        ended = int((first + timedelta(days=31)).replace(day=1).timestamp())
+        yield from uses.balances(entries, loaded, at=datetime.fromtimestamp(min(ended - 1, promises.as_of), UTC))
 
 
 def _refuse_future(period: str, promises: Promises) -> None:
@@ -168,11 +193,12 @@ def _month(at: int, contract: LoadedContract) -> str:
 
 
 class _Reading:
-    """One reading of a log: its tree as far as it was read, and the contract texts that it names."""
+    """One reading of a log: its tree as far as it was read, the contract texts that it names, and what drew."""
 
     def __init__(self, signed: Checkpoint | None) -> None:
         self.frontier = merkle.Frontier()
         self.named: dict[str, tuple[str, int]] = {}
+        self.drawing: list[Entry] = []
         self._signed = signed
         self._at_signed: bytes | None = None
 
@@ -184,6 +210,8 @@ class _Reading:
             digest = entry.body.get("digest") or entry.body.get("contract_digest")
             if entry.kind in NAMING and isinstance(digest, str):
                 self.named[str(entry.body.get("contract"))] = (digest, entry.index)
+            if entry.kind in uses.INTERVENTIONS or (entry.kind in uses.KINDS and entry.body.get("spent")):
+                self.drawing.append(entry)
             yield entry
 
     def refuse_other(self, origin: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,12 +15,12 @@ from provisioner.ledger.entry import Draft
 from provisioner.ledger.merkle import EMPTY_ROOT, Frontier, extend
 from provisioner.missions.measuring import Promises, replay, state
 from provisioner.missions.tickets import Desk, enter
-from provisioner.model.contract import Holds
+from provisioner.model.contract import Holds, Prepaid
 from provisioner.model.measurement import State
 from provisioner.model.objective import Metric, Objective, Penalty
 from provisioner.model.record import Membership
 from provisioner.model.service_event import TicketEvent, TicketEventKind
-from provisioner.model.values import Cause, Duration, Money, Percentage
+from provisioner.model.values import Cause, Duration, Money, Party, Percentage, Period
 from provisioner.testing import START, loaded, make_contract
 
 if TYPE_CHECKING:
@@ -193,3 +194,15 @@ def test_a_client_without_a_log_has_no_statement(tmp_path: Path) -> None:
         pytest.raises(UsageError, match="there is no log"),
     ):
         state(empty, PROMISES, period="2026-11")
+
+
+def test_a_month_says_what_was_drawn_of_the_prepaid_hours_by_its_end(book: Book) -> None:
+    hours = Prepaid(hours=Decimal(1), per=Period.MONTH, overage_hourly=Money.parse("90.00"))
+    agreed = loaded(make_contract(objectives=(RESPONSE, RESOLUTION), holds=Holds(), prepaid=hours))
+    for at, spent in ((NOW - 3600, 90), (NOW - 3500, 15)):
+        event = TicketEvent(at, 0, "T-1", KIND.REPLIED, by=Party.PROVIDER, spent=Duration(spent, "m"))
+        enter(book, event, replace(DESK, contracts=(agreed,)))
+    promises = replace(PROMISES, contracts=(agreed,))
+    october, november = (state(book, promises, period=month).balances for month in ("2026-10", "2026-11"))
+    assert [(one.last.month, one.used, one.overage) for one in (*october, *november)] == [(10, 0, 0), (11, 3600, 2700)]
+    assert str(november[0].overage_amount) == "67.50"
