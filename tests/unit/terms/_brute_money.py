@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from tests.unit.terms._brute_clock import Calendars, day_of, end_of
 from tests.unit.terms._brute_force import DAY, MINUTE
 
+from provisioner.model.objective import Unknown
 from provisioner.model.service_event import AssetEvent, AssetEventKind
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def availability(
 ) -> list[Month]:
     """The months of one availability objective, from the first day of the contract to an instant.
 
-    A month, or the part of it that the term leaves, is judged at its end; one of which nothing is known, never.
+    A month, or the part of it that the term leaves, is judged at its end; one before which nothing was heard of any asset, never, nor one
+    that is all unknown where that counts as up: never met on no data.
     `assets` None are those that an event of the month or before it names.
     """
     zone = ZoneInfo(loaded.versions[0].contract.timezone)
@@ -112,7 +114,9 @@ def _month(
     whole = seconds["service"] - seconds["excluded"] - seconds["maintenance"]
     up = Fraction(100 * (whole - seconds["down"]), whole) if whole else Fraction(0)
     low = Fraction(100 * (whole - seconds["down"] - seconds["unknown"]), whole) if whole else Fraction(0)
-    state = "running" if not ended else "not_evaluable" if whole == seconds["unknown"] else "met"
+    heard = any(one.kind is not Kind.MAINTENANCE and one.at < between[1] and one.asset in assets for one in events)
+    blind = objective.unknown_counts is Unknown.UP and whole == seconds["unknown"]
+    state = "running" if not ended else "met" if whole and heard and not blind else "not_evaluable"
     return Month("", state, seconds, low, up)
 
 
