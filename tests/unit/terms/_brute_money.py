@@ -59,9 +59,8 @@ def availability(
 ) -> list[Month]:
     """The months of one availability objective, from the first day of the contract to an instant.
 
-    A month, or the part of it that the term leaves, is judged at its end; one before which nothing was heard of any asset, never, nor one
-    that is all unknown where that counts as up: never met on no data.
-    `assets` None are those that an event of the month or before it names.
+    A month, or the part of it that the term leaves, is judged at its end. It is not when nothing was heard of any asset
+    until then, nor when all of it is unknown where that counts as up. `assets` None are those that were named by then.
     """
     zone = ZoneInfo(loaded.versions[0].contract.timezone)
     day, over = loaded.versions[0].contract.starts, end_of(loaded)

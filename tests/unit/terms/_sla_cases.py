@@ -315,8 +315,8 @@ def merged(
 
 
 @st.composite
-def cases(draw: st.DrawFn, *, most: int = 2) -> Case:
-    around = draw(st.sampled_from(NIGHTS))
+def cases(draw: st.DrawFn, *, most: int = 2, nights: tuple[date, ...] = NIGHTS) -> Case:
+    around = draw(st.sampled_from(nights))
     logs = [draw(tickets(f"T-{number}", around)) for number in range(1, draw(st.integers(1, most)) + 1)]
     events = merged(lambda waiting: draw(st.sampled_from(waiting)), logs)
     last = max(event.at for event in events)
