@@ -67,7 +67,7 @@ def peer(folder: Path) -> Callable[[], Work]:
         if priority == "P1":  # every hour counts: nothing for a library to do
             return (end - start).total_seconds() / 3600
         found = office.difference(start, end)
-        return found.hours + found.seconds / 3600
+        return float(found.hours + found.seconds / 3600)
 
     def work() -> Work:
         total = 0.0

@@ -270,6 +270,15 @@ def test_at_the_end_of_the_last_day_running_clocks_stop(
     assert (found.state, found.reason, found.elapsed_seconds) == wanted
 
 
+def test_what_happens_at_the_end_itself_comes_too_late() -> None:
+    ending = terms(RESOLUTION, ends=date(2026, 11, 2))
+    found = [
+        measured(ending, [OPENED, f"{instant} resolved"], "2026-11-09 09:00")["resolution"]
+        for instant in ("2026-11-02 23:59:59", "2026-11-03 00:00:00")
+    ]
+    assert [one.state for one in found] == ["met", "not_applicable"]
+
+
 def test_what_was_breached_or_stopped_before_the_end_keeps_its_result_and_nothing_happens_after() -> None:
     ending = terms(RESPONSE, RESOLUTION, ends=date(2026, 11, 2))
     lines = [OPENED, "2026-11-02 15:00:01 responded", "2026-11-02 17:00 resolved", "2026-11-03 09:00 reopened"]
