@@ -62,8 +62,11 @@ def test_missing_credits_totals_and_errors_are_seen(tmp_path: Path) -> None:
     document = answered(case, tmp_path)
     assert run.differences({"credits": []}, document) != []
     assert run.differences({"total": {}}, document) != []
+    assert run.differences({"absent": [{"ticket": document["credits"][0]["ticket"]}]}, document) != []
     assert run.differences({"error": "anything"}, document) != []
+    assert run.differences({"levels": []}, document) != []
     assert run.differences(case["expect"], {"error": "anything"}) != []
+    assert run.differences({"error": ["one", "other"]}, {"error": "one"}) != []
 
 
 def test_the_runner_asks_another_program(capsys: pytest.CaptureFixture[str]) -> None:
