@@ -34,7 +34,7 @@ def test_a_case_is_as_expected(name: str, case: dict, tmp_path: Path) -> None:
 def test_there_are_cases_of_every_thread() -> None:
     titles = " ".join(case["title"] for _, case in CASES)
     assert [thread for thread in (*(f"C{n}" for n in range(1, 11)), "A1") if f"{thread} - " not in titles] == []
-    assert len(CASES) >= 71
+    assert len(CASES) >= 170
 
 
 def wrong(expect: dict, key: str) -> dict:
