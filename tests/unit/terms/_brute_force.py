@@ -97,12 +97,12 @@ class Minutes:
         return answer
 
     def holidays_of(self, start: int, end: int) -> set[date]:
-        """The public holidays whose weekly hours would have been service time between two instants."""
+        """The public holidays that took service time between two instants: their weekly hours, where none are open."""
         if self.calendar is None or self.calendar.holidays is None:
             return set()
         found = set()
         for at, shown in self._shown(start // DAY * DAY, end):
-            if max(at, start) < min(at + MINUTE, end):
+            if max(at, start) < min(at + MINUTE, end) and not self.service(at):
                 for day in (shown.date(), shown.date() - timedelta(days=1)):
                     if self._holiday(day) and self._falls(shown, day, self._weekly(day)):
                         found.add(day)
