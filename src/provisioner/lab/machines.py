@@ -102,7 +102,7 @@ class Lab:
         """
         names = tuple(one.machine.name for one in self.status())
         if names:
-            self.engine.call("rm", "--force", "--time", "1", *(self._container(name) for name in names))
+            self._remove(*(self._container(name) for name in names))
         if images:
             whole = ("--format", "{{.Repository}}:{{.Tag}}", REPOSITORY)
             listed = self.engine.call("images", *whole).split()
@@ -111,6 +111,15 @@ class Lab:
             for tree in self.cache.glob("*.tar"):
                 tree.unlink()
         return names
+
+    def _remove(self, *containers: str) -> None:
+        """Remove containers; podman refuses one that stops at that very moment, and finds it stopped the next time."""
+        try:
+            self.engine.call("rm", "--force", "--time", "1", *containers)
+        except ExecutionError as error:
+            if "state improper" not in str(error):
+                raise
+            self.engine.call("rm", "--force", "--ignore", "--time", "1", *containers)
 
     def _container(self, name: str) -> str:
         return f"provisioner-{self.prefix}-{name}"
@@ -122,7 +131,7 @@ class Lab:
         container = self._container(machine.name)
         if found and (found.machine, found.image) != (machine, image):
             say(f"{machine.name} is another machine than asked for: made anew")
-            self.engine.call("rm", "--force", "--time", "1", container)
+            self._remove(container)
             found = None
         if found is None:
             say(f"starting {machine.name} on 127.0.0.1:{machine.port}")
