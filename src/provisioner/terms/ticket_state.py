@@ -169,7 +169,8 @@ class TicketState:
                 continue  # it goes on, or was judged when it applied before
             theirs = [one for one in past if one.terms.metric is metric]
             superseded = [one for one in theirs if one.fate and one.ended == at] or theirs
-            if any(not one.fate for one in theirs):
+            done = {Metric.RESPONSE_TIME: self.answered, Metric.RESOLUTION_TIME: self.resolved}.get(metric, False)
+            if done or any(not one.fate for one in theirs):
                 self.judged[name] = (terms, event)
             elif superseded:
                 self.clocks[name] = [clocks.retarget(superseded, terms, at, place=place, cause=self.cause)]

@@ -53,6 +53,7 @@ class Ticket:
         self.judged: set[str] = set()
         self.hold: Cause | None = None
         self.settled = False
+        self.resolved = False
         self.opened: TicketEvent | None = None
         self.priority: str | None = None
 
@@ -109,6 +110,7 @@ class Ticket:
 
     def resolve(self, at: int) -> None:
         self.respond(at)
+        self.resolved = True
         self.stop(at, Metric.RESOLUTION_TIME, Metric.UPDATE_TIME)
 
     def set_hold(self, cause: Cause | None) -> None:
@@ -128,6 +130,8 @@ class Ticket:
         self.stop(at, Metric.RESPONSE_TIME)
 
     def reopen(self) -> None:
+        """Resolution goes on, with its seconds; the response does not."""
+        self.resolved = False
         for clocks in self.clocks.values():
             for one in clocks:
                 if one.objective.metric is Metric.RESOLUTION_TIME and not one.fate:
@@ -163,7 +167,9 @@ class Ticket:
         if any(not one.fate for one in known):
             return
         past = [one for one in self.past(objective.metric) if not one.fate]
-        if any(not one.live or one.breached_at is not None for one in past):
+        # Nothing is waited for any more: what could stop such a clock has happened (rule 6).
+        done = self.settled if objective.metric is Metric.RESPONSE_TIME else self.resolved
+        if done or any(not one.live or one.breached_at is not None for one in past):
             self.judged.add(objective.id)
             return
         self.judged.discard(objective.id)

@@ -189,6 +189,9 @@ def test_what_holds_do_is_that_of_the_contract() -> None:
         # from a priority without a promise
         (["2026-11-02 09:00 opened P4", "2026-11-02 10:00 priority_changed P1"], "2026-11-02 11:00",
          {"r1": ("running", "2026-11-02 14:00", H, None)}),
+        # from a priority without a promise, after the ticket was resolved: nothing is waited for
+        (["2026-11-02 09:00 opened P4", "2026-11-02 10:00 resolved", "2026-11-02 11:00 priority_changed P1"],
+         "2026-11-09 11:00", {"r1": "already judged"}),
     ],
 )  # fmt: skip
 def test_priority_changes(lines: list[str], as_of: str, wanted: dict[str, Any]) -> None:
@@ -201,6 +204,13 @@ def test_priority_changes(lines: list[str], as_of: str, wanted: dict[str, Any]) 
         for name, what in wanted.items()
     }
     assert shown == exact
+
+
+def test_no_response_is_waited_for_that_was_given_before_the_priority_promised_one() -> None:
+    kind = terms(objective("a1", "response_time", "1h", priority="P1"))
+    lines = ["2026-11-02 09:00 opened P4", "2026-11-02 09:05 responded", "2026-11-02 10:00 priority_changed P1"]
+    assert measured(kind, lines, "2026-11-09 11:00")["a1"].reason == "already judged"
+    assert measured(kind, [lines[0], lines[2]], "2026-11-09 11:00")["a1"].breached_at == at("2026-11-02 11:00")
 
 
 def test_the_worst_of_several_messages_is_the_result_and_the_first_breach_its_instant() -> None:
