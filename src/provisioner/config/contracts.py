@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BOUNDS = Bounds()
-_FIXED = (("id",), ("client", "id"), ("starts",), ("amendments",))
+_FIXED = (("id",), ("client", "id"), ("starts",), ("currency",), ("amendments",))
 
 
 @dataclass(frozen=True)
