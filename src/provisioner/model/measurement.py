@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from decimal import Decimal
 
@@ -96,6 +96,29 @@ class Measurement:
     holidays: tuple[Holiday, ...] = ()
     trace: tuple[Stretch, ...] = ()
     places: tuple[int, ...] = ()
+
+
+SUPERSEDED = "superseded"
+"""The reason of a clock that a change of priority replaced (rule 7)."""
+
+
+def holding(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """Given measurements, return those whose holds are their own, in order.
+
+    A clock that took over from superseded ones of its ticket and metric has their seconds. Where none did, the
+    superseded one that was held longest has those of the others.
+    """
+    every = list(measurements)
+    own: dict[tuple[str | None, Metric | None], Measurement] = {}
+    for one in every:
+        known = own.get((one.ticket, one.metric))
+        if known is None or _holds(one) > _holds(known):
+            own[one.ticket, one.metric] = one
+    return [one for one in every if one.reason != SUPERSEDED or own[one.ticket, one.metric] is one]
+
+
+def _holds(measurement: Measurement) -> tuple[bool, int]:
+    return measurement.reason != SUPERSEDED, sum(measurement.held_seconds.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from provisioner.model.measurement import State
+from provisioner.model.measurement import SUPERSEDED, State
 from provisioner.terms.clock_terms import NEVER
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from provisioner.model.values import Cause
     from provisioner.terms.clock_terms import ClockTerms
 
-SUPERSEDED = "superseded"
 CONTRACT_ENDED = "contract ended"
 
 _NOTHING: Mapping[Cause, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from provisioner.model.measurement import Statement
+from provisioner.model.measurement import Statement, holding
 from provisioner.model.sentence import Sentence, at_instant
 from provisioner.model.service_event import TicketEventKind
 from provisioner.terms.choice import chooser
@@ -53,9 +53,12 @@ def statement(
 
 
 def held(measurements: Iterable[Measurement]) -> dict[Cause, int]:
-    """Given measurements, return by cause the seconds that holds took from their clocks."""
+    """Given measurements, return by cause the service seconds that their clocks were held.
+
+    A clock that took over from a superseded one has its seconds: they are not added twice.
+    """
     found: Counter[Cause] = Counter()
-    for measurement in measurements:
+    for measurement in holding(measurements):
         found.update(measurement.held_seconds)
     return dict(found)
 

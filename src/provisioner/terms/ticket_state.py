@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from provisioner.model.measurement import SUPERSEDED
 from provisioner.model.objective import Metric
 from provisioner.model.service_event import TicketEvent, TicketEventKind
 from provisioner.model.values import Party
@@ -160,7 +161,7 @@ class TicketState:
             if name not in names and found and found[-1].alive:
                 last = clocks.settle(found[-1], at)
                 if not last.breached_by(at):
-                    found[-1] = clocks.give_up(last, at, fate=clocks.SUPERSEDED)
+                    found[-1] = clocks.give_up(last, at, fate=SUPERSEDED)
         past = [one for found in self.clocks.values() for one in found if one.terms.objective.priority is not None]
         for terms in chosen:
             name, metric = terms.objective.id, terms.metric
