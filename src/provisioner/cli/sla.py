@@ -11,9 +11,12 @@ from provisioner.cli.typed import language_of
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from invoke.context import Context
 
     from provisioner.missions.measuring import Promises
+    from provisioner.model.balance import Balance
     from provisioner.model.contract import Language
     from provisioner.model.measurement import Statement
 
@@ -112,15 +115,16 @@ def statement(
         more = {"client": name, "period": month, "log": log, "texts": _texts(promises), "balances": balances}
         print_json({**statement_document(found.statement), **more, "warnings": [*found.warnings]})
     else:
-        _show(found.statement if trace else _without_traces(found.statement), promises, language=spoken)
+        shown = found.statement if trace else _without_traces(found.statement)
+        _show(shown, promises, balances=found.balances, language=spoken)
     return 0
 
 
-def _show(found: Statement, promises: Promises, *, language: Language | None) -> None:
+def _show(found: Statement, promises: Promises, *, balances: Sequence[Balance] = (), language: Language | None) -> None:
     from provisioner.cli.present import page
     from provisioner.reporting.statement_tables import statement_tables
 
-    page(statement_tables(found, promises.contracts, language=language))
+    page(statement_tables(found, promises.contracts, balances=balances, language=language))
 
 
 def _without_traces(found: Statement) -> Statement:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from provisioner.model.measurement import State
+from provisioner.model.balance import Unit
+from provisioner.model.measurement import State, holding
 from provisioner.model.objective import PerformanceTarget
 from provisioner.model.values import Cause
 from provisioner.reporting.language import Wording
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
+    from provisioner.model.balance import Balance
     from provisioner.model.contract import Language, LoadedContract
     from provisioner.model.measurement import Measurement, Statement
     from provisioner.model.objective import Objective
@@ -61,9 +63,13 @@ class _Stated:
 
 
 def statement_tables(
-    statement: Statement, contracts: Sequence[LoadedContract], *, language: Language | None = None
+    statement: Statement,
+    contracts: Sequence[LoadedContract],
+    *,
+    balances: Sequence[Balance] = (),
+    language: Language | None = None,
 ) -> list[Section]:
-    """Given a statement and the client's contracts (at least one), return the page of a person.
+    """Given a statement, the client's contracts (at least one) and the balances, return the page of a person.
 
     The language is the contract's unless one is asked for; instants are wall time of the contract's zone.
     """
@@ -73,7 +79,7 @@ def statement_tables(
     all_of_it = _Stated(statement, stated, wordings)
     sections = (_head, _tickets, _months, _credits, _totals, _holds, _holidays)
     found = [section for build in sections for section in build(all_of_it)]
-    return [*found, *_traces(all_of_it)]
+    return [*found, *_balances(all_of_it, balances), *_traces(all_of_it)]
 
 
 def _wording(loaded: LoadedContract, language: Language | None) -> Wording:
@@ -239,7 +245,7 @@ def _totals(stated: _Stated) -> Iterator[Section]:
 
 def _holds(stated: _Stated) -> Iterator[Section]:
     rows = []
-    for measurement in in_order(stated.statement.measurements):
+    for measurement in in_order(holding(stated.statement.measurements)):
         words = stated.of(measurement.contract)
         name = stated.named(measurement.contract, measurement.objective)
         for cause, seconds in sorted(measurement.held_seconds.items()):
@@ -254,6 +260,22 @@ def _holds(stated: _Stated) -> Iterator[Section]:
     if rows:
         columns = words.each("ticket", "objective", "cause", "whose delay", "service time")
         yield Section(title=words.say("Held"), columns=columns, rows=tuple(rows))
+
+
+def _balances(stated: _Stated, balances: Sequence[Balance]) -> Iterator[Section]:
+    rows = []
+    for balance in balances:
+        words = stated.of(balance.contract)
+        amounts = (balance.granted, balance.used, balance.left, balance.expired, balance.overage)
+        said = [words.length(each) if balance.unit is Unit.SECONDS else str(each) for each in amounts]
+        price = "-" if balance.overage_amount is None else words.money(balance.overage_amount)
+        several = len(stated.statement.contracts) > 1
+        clause = f"{balance.contract} {balance.clause}" if several else balance.clause
+        rows.append((clause, words.day(balance.first), words.day(balance.last), *said, price))
+    if rows:
+        words = stated.words
+        columns = words.each("clause", "from", "to", "granted", "used", "left", "expired", "beyond", "price")
+        yield Section(title=words.say("Allowances and prepaid hours"), columns=columns, rows=tuple(rows))
 
 
 def _holidays(stated: _Stated) -> Iterator[Section]:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.unit.reporting._statement import MONTH, STATEMENT, UNKNOWN
 
+from provisioner.model.balance import Balance, Unit
 from provisioner.model.contract import Language
 from provisioner.model.measurement import Bounds, State
 from provisioner.model.objective import Metric, Objective, PerformanceTarget
-from provisioner.model.values import Duration
+from provisioner.model.values import Duration, Money
 from provisioner.reporting.statement_tables import statement_tables
 from provisioner.testing import loaded, make_contract
 
@@ -100,3 +102,25 @@ def test_of_several_contracts_each_line_names_its_own_with_its_currency() -> Non
     assert "Times are those of Europe/Paris, Indian/Reunion." in head.lines
     (row,) = found["Credits"].rows
     assert (row[1], row[3]) == ("ACME-2027 resolution-p1", "CHF24.00")
+
+
+def test_balances_in_both_languages() -> None:
+    hours = Balance(
+        contract="ACME-2026",
+        clause="prepaid",
+        unit=Unit.SECONDS,
+        first=date(2026, 1, 1),
+        last=date(2026, 12, 31),
+        granted=3600,
+        used=3600,
+        left=0,
+        expired=0,
+        overage=1800,
+        overage_amount=Money(Decimal("45.00")),
+    )
+    pages = [statement_tables(STATEMENT, [ACME], balances=[hours], language=each) for each in Language]
+    french, english = ({section.title: section for section in page} for page in pages)
+    (row,) = english["Allowances and prepaid hours"].rows
+    assert row == ("prepaid", "Thu 1 Jan 2026", "Thu 31 Dec 2026", "1h", "1h", "0m", "0m", "30m", "€45.00")
+    assert "Forfaits et heures prépayées" in french
+    assert "Allowances and prepaid hours" not in sections(Language.EN)
