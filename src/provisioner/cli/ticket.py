@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.command import JSON_HELP, command
 from provisioner.cli.ticketing import Typed, Wanted, asset_of, entered, listed
@@ -10,6 +10,7 @@ from provisioner.cli.typed import AT
 
 if TYPE_CHECKING:
     from invoke.context import Context
+    from invoke.tasks import Task
 
 CLIENT = "the client's folder"
 TICKET = "the ticket, such as T-1 or the number that another system gave"
@@ -19,6 +20,75 @@ CONTRACT = "the contract it rests on, where two decide"
 COMMON = {"client": CLIENT, "at": AT, "contract-id": CONTRACT, "json": JSON_HELP}
 ON_TICKET = {**COMMON, "ticket": TICKET, "spent": SPENT}
 ON_ASSET = {**COMMON, "asset": ASSET, "host": "the same as --asset", "client": f"{CLIENT}; needed when two have it"}
+
+
+def _on_ticket(name: str, kind: str, text: str) -> Task[Any]:
+    """Declare a task whose event says no more than which ticket, when and how much labour; `text` is its help."""
+
+    @command(help=ON_TICKET)
+    def task(
+        _context: Context,
+        client: str = "",
+        ticket: str = "",
+        at: str = "",
+        spent: str = "",
+        contract_id: str = "",
+        json: bool = False,
+    ) -> int:
+        return entered(kind, {"ticket": ticket, "spent": spent}, Typed(client, contract_id, at, json))
+
+    return _named(task, name, text)
+
+
+def _on_asset(name: str, text: str) -> Task[Any]:
+    """Declare a task whose event, of the same name, says no more than which machine and when; `text` is its help."""
+
+    @command(help=ON_ASSET)
+    def task(
+        _context: Context,
+        client: str = "",
+        asset: str = "",
+        host: str = "",
+        at: str = "",
+        contract_id: str = "",
+        json: bool = False,
+    ) -> int:
+        return entered(name, {"asset": asset_of(asset, host)}, Typed(client, contract_id, at, json))
+
+    return _named(task, name, text)
+
+
+def _named(task: Task[Any], name: str, text: str) -> Task[Any]:
+    task.__name__, task.__doc__ = name, text
+    return task
+
+
+respond = _on_ticket(
+    "respond",
+    "responded",
+    "Say that the first response was given. Example: invoke ticket.respond --client demo --ticket T-1",
+)
+resume = _on_ticket(
+    "resume", "resumed", "Say that a ticket waits no longer. Example: invoke ticket.resume --client demo --ticket T-1"
+)
+resolve = _on_ticket(
+    "resolve",
+    "resolved",
+    "Say that a ticket is resolved. Example: invoke ticket.resolve --client demo --ticket T-1 --spent 45m",
+)
+reopen = _on_ticket(
+    "reopen",
+    "reopened",
+    """Say that a resolved ticket is not: its resolution clock goes on.
+
+    Example: invoke ticket.reopen --client demo --ticket T-1
+    """,
+)
+up = _on_asset("up", "Say that a machine serves. Example: invoke ticket.up --client demo --asset ws-01")
+unknown = _on_asset(
+    "unknown",
+    "Say that nobody knows whether a machine serves. Example: invoke ticket.unknown --client demo --asset ws-01",
+)
 
 
 @command(
@@ -50,20 +120,6 @@ def open(
     """
     said = {"ticket": ticket, "priority": priority, "asset": asset_of(asset, host), "mission": mission, "spent": spent}
     return entered("opened", said, Typed(client, contract_id, at, json))
-
-
-@command(help=ON_TICKET)
-def respond(
-    _context: Context,
-    client: str = "",
-    ticket: str = "",
-    at: str = "",
-    spent: str = "",
-    contract_id: str = "",
-    json: bool = False,
-) -> int:
-    """Say that the first response was given. Example: invoke ticket.respond --client demo --ticket T-1"""
-    return entered("responded", {"ticket": ticket, "spent": spent}, Typed(client, contract_id, at, json))
 
 
 @command(help={**ON_TICKET, "by": "who wrote: client or provider"})
@@ -123,51 +179,6 @@ def hold(
     return entered("held", said, Typed(client, contract_id, at, json))
 
 
-@command(help=ON_TICKET)
-def resume(
-    _context: Context,
-    client: str = "",
-    ticket: str = "",
-    at: str = "",
-    spent: str = "",
-    contract_id: str = "",
-    json: bool = False,
-) -> int:
-    """Say that a ticket waits no longer. Example: invoke ticket.resume --client demo --ticket T-1"""
-    return entered("resumed", {"ticket": ticket, "spent": spent}, Typed(client, contract_id, at, json))
-
-
-@command(help=ON_TICKET)
-def resolve(
-    _context: Context,
-    client: str = "",
-    ticket: str = "",
-    at: str = "",
-    spent: str = "",
-    contract_id: str = "",
-    json: bool = False,
-) -> int:
-    """Say that a ticket is resolved. Example: invoke ticket.resolve --client demo --ticket T-1 --spent 45m"""
-    return entered("resolved", {"ticket": ticket, "spent": spent}, Typed(client, contract_id, at, json))
-
-
-@command(help=ON_TICKET)
-def reopen(
-    _context: Context,
-    client: str = "",
-    ticket: str = "",
-    at: str = "",
-    spent: str = "",
-    contract_id: str = "",
-    json: bool = False,
-) -> int:
-    """Say that a resolved ticket is not: its resolution clock goes on.
-
-    Example: invoke ticket.reopen --client demo --ticket T-1
-    """
-    return entered("reopened", {"ticket": ticket, "spent": spent}, Typed(client, contract_id, at, json))
-
-
 @command(help={**ON_ASSET, "cause": "who or what it is due to: client, provider, third_party or force_majeure"})
 def down(
     _context: Context,
@@ -182,34 +193,6 @@ def down(
     """Say that a machine does not serve. Example: invoke ticket.down --client demo --asset ws-01"""
     said = {"asset": asset_of(asset, host), "cause": cause}
     return entered("down", said, Typed(client, contract_id, at, json))
-
-
-@command(help=ON_ASSET)
-def up(
-    _context: Context,
-    client: str = "",
-    asset: str = "",
-    host: str = "",
-    at: str = "",
-    contract_id: str = "",
-    json: bool = False,
-) -> int:
-    """Say that a machine serves. Example: invoke ticket.up --client demo --asset ws-01"""
-    return entered("up", {"asset": asset_of(asset, host)}, Typed(client, contract_id, at, json))
-
-
-@command(help=ON_ASSET)
-def unknown(
-    _context: Context,
-    client: str = "",
-    asset: str = "",
-    host: str = "",
-    at: str = "",
-    contract_id: str = "",
-    json: bool = False,
-) -> int:
-    """Say that nobody knows whether a machine serves. Example: invoke ticket.unknown --client demo --asset ws-01"""
-    return entered("unknown", {"asset": asset_of(asset, host)}, Typed(client, contract_id, at, json))
 
 
 @command(help={**ON_ASSET, "at": AT.replace("it happened", "it begins, not in the past"), "until": "when it ends"})
