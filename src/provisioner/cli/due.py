@@ -56,7 +56,7 @@ def due(
     at = as_of or wiring.now().isoformat(timespec="seconds")
     looked = []
     for name in service.clients_of(site, client):
-        promises = service.promises(site, name, as_of=at, contract_id=contract_id)
+        promises = service.promises(site, name, as_of=at, contract_id=contract_id, measured=False)
         with service.book_if_begun(site, name) as book:
             looked.append(look_ahead(book, promises, ahead=span))
     _tell(agenda_of(looked, span), looked, language=wanted, file=Path(ical) if ical else None, json=json)

@@ -159,7 +159,9 @@ def listed(wanted: Wanted, typed: Typed) -> int:
     client = required("client", typed.client, "invoke ticket.list --client demo")
     desk = service.desk(site, client, contract_id=typed.contract_id)
     which = Which(ticket=wanted.ticket, asset=wanted.asset, resolved=wanted.all)
-    with wiring.open_book(site, client, read_only=True) as book:
+    with service.book_if_begun(site, client) as book:
+        if book is None:
+            raise UsageError(f"nothing was recorded of {client} yet", hint="`invoke ticket.open` records a ticket")
         found = look(book, which, desk)
     if typed.json:
         from provisioner.reporting.statements import utc

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provisioner.cli import wiring
 from provisioner.cli.due import _span, _write
+from provisioner.cli.wiring import service
+from provisioner.config.settings import load_settings
 from provisioner.errors import UsageError
 from provisioner.model.agenda import Agenda
 from provisioner.model.values import Duration
@@ -50,3 +53,14 @@ def test_what_is_no_calendar_of_ours_stays(tmp_path: Path, kind: str) -> None:
 def test_a_folder_that_is_not_there_is_an_error_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         _write(tmp_path / "none" / "due.ics", NEW)
+
+
+def test_no_source_of_figures_is_asked_for_what_is_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(service.figures, "of_client", lambda *found, **_: asked.append(found) or {})
+    settings = load_settings({"PROVISIONER_STATE": str(tmp_path)}, checkout=wiring.CHECKOUT, login="tester")
+    site = wiring.Site(wiring.CHECKOUT, settings)
+    service.promises(site, "demo", as_of="", contract_id="", measured=False)
+    assert asked == []
+    service.promises(site, "demo", as_of="", contract_id="")
+    assert len(asked) == 1

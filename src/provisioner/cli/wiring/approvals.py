@@ -48,7 +48,7 @@ def signing(state: Path) -> Signing:
     """Build what approvals need; the operator's own keys are read from `.ssh` at home and from the state folder."""
     from provisioner.bridges.ssh_signature import SshSignatures
 
-    homes = {Path.home(), Path(pwd.getpwuid(os.getuid()).pw_dir)}
+    homes = {Path.home(), *(Path(user.pw_dir) for user in pwd.getpwall() if user.pw_uid == os.getuid())}
     files = [path for home in homes for path in _files(home / ".ssh")]
     files += [path for folder in _files(state / "ssh") for path in (folder, *_files(folder))]
     own = frozenset(fingerprint(blob) for path in files for blob in _keys(path))

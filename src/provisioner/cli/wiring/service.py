@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,10 +72,11 @@ def desk(where: Site, client: str, *, contract_id: str) -> Desk:
     )
 
 
-def promises(where: Site, client: str, *, as_of: str, contract_id: str) -> Promises:
+def promises(where: Site, client: str, *, as_of: str, contract_id: str, measured: bool = True) -> Promises:
     """Build what a client's log is measured by, as of now where no instant is typed; raises as `desk` does.
 
-    UsageError for an instant in the future: nobody knows yet what will have happened.
+    Sources of figures are asked only where performance is to be `measured`. UsageError for an instant in the future:
+    nobody knows yet what will have happened.
     """
     from provisioner.missions.measuring import Promises
 
@@ -83,19 +85,11 @@ def promises(where: Site, client: str, *, as_of: str, contract_id: str) -> Promi
     at = instant_of("as-of", as_of, zone=zone_of(contracts)) if as_of else now
     if at > now:
         raise UsageError("--as-of is in the future: what will happen is in no log", hint="leave --as-of away for now")
-    settings = where.settings
-    return Promises(
-        contracts=contracts,
-        membership=membership,
-        as_of=at,
-        contract_id=contract_id or None,
-        figures=figures.of_client(
-            contracts,
-            client_folder(settings.inventories, client),
-            prometheus=settings.outside.prometheus,
-            as_of=at,
-        ),
-    )
+    found = Promises(contracts=contracts, membership=membership, as_of=at, contract_id=contract_id or None)
+    if not measured:
+        return found
+    folder, prometheus = client_folder(where.settings.inventories, client), where.settings.outside.prometheus
+    return replace(found, figures=figures.of_client(contracts, folder, prometheus=prometheus, as_of=at))
 
 
 def promises_of_file(path: Path, *, as_of: str, contract_id: str) -> Promises:
