@@ -119,14 +119,14 @@ def state(book: Book, promises: Promises, *, period: str) -> Stated:
     _refuse_future(period, promises)
     refuse_unknown(book)
     reading = _Reading(published.latest(book.checkpoint_folder))
-    record = record_of(reading.through(book.entries()), origin=book.origin)
-    reading.refuse_other(book.origin)
-    try:
-        whole = _measure(record, promises)
-    except Contradiction as error:
-        raise LedgerError(
-            f"{book.origin}: entry {error.place}: {error}", hint="`invoke audit.show` shows the entry"
-        ) from error
+    with _uncollected():
+        record = record_of(reading.through(book.entries()), origin=book.origin)
+        reading.refuse_other(book.origin)
+        try:
+            whole = _measure(record, promises)
+        except Contradiction as error:
+            hint = "`invoke audit.show` shows the entry"
+            raise LedgerError(f"{book.origin}: entry {error.place}: {error}", hint=hint) from error
     size, root = reading.frontier.size, reading.frontier.root
     said = "{period}, from {size} entries of the log {log}, root {root}"
     read = Sentence(said, period=period, size=size, log=book.origin, root=root.hex())
