@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import ports
 from tests.postgresql import NoServer, Server, running
 
 from provisioner.errors import ProvisionerError
@@ -90,7 +90,7 @@ def lab_machine(lab_engine: Engine) -> Iterator[Callable[..., LabMachine]]:
     machines: dict[str, Machine] = {}
 
     def machine(name: str, *, state: Path, client: str = "demo", release: str = "bookworm") -> LabMachine:
-        wanted = machines.setdefault(name, Machine(name, _free_port(), release))
+        wanted = machines.setdefault(name, Machine(name, ports.free_port(), release))
         access = Access(state, client)
         (running,) = lab.up((wanted,), access, say=print)
         return LabMachine(running, access, lab_engine)
@@ -132,11 +132,5 @@ def database_url(server: Server | None, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    """Return a function that finds a loopback port that nothing listens on, as the kernel chose it."""
-    return _free_port
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a function that finds a loopback port that nothing listens on."""
+    return ports.free_port

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,7 +98,7 @@ def running(*settings: str) -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="provisioner-postgresql-"))
     try:
         _initialise(folder, newest)
-        port = _free_port()
+        port = free_port()
         chosen = [word for setting in (*SETTINGS, f"port={port}", *settings) for word in ("-c", setting)]
         command = [str(newest.with_name("postgres")), "-D", str(folder / "data"), "-k", str(folder), *chosen]
         with (folder / "log").open("wb") as log:
@@ -138,12 +138,6 @@ def _unprivileged(command: Sequence[str]) -> list[str]:
 def _account() -> str:
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _await(server: Server) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.ports import free_port
 
 from provisioner.model.intervention import Outcome
 
@@ -25,9 +26,7 @@ def yesterday() -> str:
 @pytest.fixture
 def silent() -> int:
     """A loopback port on which any connection fails the test: refusals send no packet."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return free_port()
 
 
 def test_an_uncovered_host_is_refused_and_recorded(new_desk: Callable[[], Desk]) -> None:

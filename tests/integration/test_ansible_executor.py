@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.ports import free_port
 
 from provisioner.errors import ExecutionError, StillRunning, UsageError
 from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
@@ -93,8 +94,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sshd")
     identity, host_key = make_key(folder / "identity"), make_key(folder / "host")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     shutil.copy(folder / "identity.pub", folder / "authorized_keys")
     Path("/run/sshd").mkdir(exist_ok=True)
     settings = [f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {host_key}", "PermitRootLogin yes", "UsePAM no"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import shutil
-import socket
 import subprocess
 import time
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.ports import free_port
 
 from provisioner.execution import known_hosts
 from provisioner.execution.first_contact import Deadlines
@@ -36,12 +36,6 @@ def make_key(path: Path, kind: str = "ed25519", *, passphrase: str = "") -> Path
 def public(path: Path) -> HostKey:
     kind, blob = path.with_name(f"{path.name}.pub").read_text().split()[:2]
     return HostKey(kind, base64.b64decode(blob))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Sshd:

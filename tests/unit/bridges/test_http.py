@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from contextlib import contextmanager
@@ -42,16 +43,16 @@ def service(act: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[by
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
-            try:
-                while True:
+            while True:
+                try:
                     peer, _ = listener.accept()
-                    with peer:
-                        heard.append(peer.recv(65536))
-                        if not heard[-1].endswith(b"body"):
-                            heard[-1] += peer.recv(65536)
-                        act(peer)
-            except OSError:
-                return
+                except OSError:
+                    return
+                with peer, contextlib.suppress(OSError):
+                    heard.append(peer.recv(65536))
+                    if not heard[-1].endswith(b"body"):
+                        heard[-1] += peer.recv(65536)
+                    act(peer)
 
         thread = Thread(target=serve, daemon=True)
         thread.start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 import pytest
+from tests.ports import free_port
 
 from provisioner.errors import ExecutionError
 from provisioner.execution import known_hosts
@@ -147,8 +148,7 @@ def test_a_peer_that_is_no_ssh_server_is_bad_news_in_time(name: str, peer: Any, 
 
 
 def test_nobody_listening_is_connection_refused(probe: SshProbe) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
 
     assert probe.reach(asset(port), accept=pytest.fail).reason == "connection_refused"
 

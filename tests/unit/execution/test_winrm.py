@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.ports import free_port
 
 from provisioner.execution.first_contact import Deadlines
 from provisioner.execution.winrm import HTTP_PORTS, WinrmProbe, _protocol
@@ -65,8 +66,7 @@ def test_no_authority_at_all_trusts_nobody(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_nobody_listening_is_connection_refused(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
 
     assert WinrmProbe(tmp_path).reach(asset(port), accept=pytest.fail).reason == "connection_refused"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -41,13 +42,14 @@ def server():
         listeners.append(listener)
 
         def answer():
-            try:
-                while True:
+            while True:
+                try:
                     connection, _ = listener.accept()
-                    with connection:
-                        connection.sendall(greeting)
-            except OSError:
-                return
+                except OSError:
+                    return
+                # Whoever hung up before the greeting, a stranger on this port included, costs no later one its answer.
+                with connection, contextlib.suppress(OSError):
+                    connection.sendall(greeting)
 
         threading.Thread(target=answer, daemon=True).start()
         return listener.getsockname()[1]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,9 +128,7 @@ def answering() -> Iterator[str]:
 @pytest.fixture
 def silent() -> str:
     """The uri of a printer that does not."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    return f"ipp://127.0.0.1:{port}/ipp/print"
+    return f"ipp://127.0.0.1:{free_port()}/ipp/print"
 
 
 def printer(name: str, uri: str, **changes: Any) -> dict[str, Any]:
