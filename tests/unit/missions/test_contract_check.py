@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -61,3 +62,35 @@ def test_a_contract_that_does_not_hold_together_is_not_judged_further(folder: Pa
     problems, _ = check_client(folder, roles=ROLES, decrypt=None)
     assert all("cannot be kept" not in problem.message for problem in problems)
     assert problems
+
+
+def second_contract(folder: Path, *, assets: str, starts: str = "2026-03-01") -> Path:
+    """The client's folder with two contracts: the one it has, and a second one from `starts` on."""
+    contracts = folder / "contracts"
+    contracts.mkdir()
+    first = (folder / "contract.yml").rename(contracts / "first.yml").read_text(encoding="utf-8")
+    later = re.sub(r"(?m)^starts: \S+", f"starts: {starts}", first).replace("id: ACME-2026", "id: ACME-SERVERS", 1)
+    later = re.sub(r"(?m)^assets: .*$", f"assets: {assets}", later)
+    (contracts / "second.yml").write_text(later, encoding="utf-8")
+    return folder
+
+
+def test_two_contracts_that_decide_about_one_machine_are_told_with_the_day_and_the_machines(folder: Path) -> None:
+    problems, warnings = check_client(second_contract(folder, assets="[servers]"), roles=ROLES, decrypt=None)
+    assert problems == ()
+    (told,) = [text for text in warnings if "both in force" in text]
+    assert told.startswith("ACME-2026 and ACME-SERVERS are both in force on 2026-03-01 and cover srv-01")
+    assert told.endswith("needs --contract-id")
+    assert "ws-" not in told
+
+
+def test_the_control_two_contracts_one_after_the_other_are_no_dispute(folder: Path) -> None:
+    written(folder, "renewal: {kind: tacit, term: 12mo, notice: 90d, notice_given: null}", "renewal: {kind: none}")
+    second_contract(folder, assets="[servers]", starts="2027-01-01")
+    path = folder / "contracts" / "second.yml"
+    text = path.read_text(encoding="utf-8").replace("ends: 2026-12-31", "ends: 2027-12-31")
+    text = re.sub(r"(?ms)^amendments:.*?(?=^\S|\Z)", "", text)
+    path.write_text(text, encoding="utf-8")
+    problems, warnings = check_client(folder, roles=ROLES, decrypt=None)
+    assert problems == ()
+    assert not [text for text in warnings if "both in force" in text]
