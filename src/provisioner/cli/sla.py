@@ -128,7 +128,7 @@ def _show(found: Statement, promises: Promises, *, balances: Sequence[Balance] =
 
 
 def _without_traces(found: Statement) -> Statement:
-    return replace(found, measurements=tuple(replace(one, trace=()) for one in found.measurements))
+    return replace(found, measurements=tuple(one._replace(trace=()) for one in found.measurements))
 
 
 def _texts(promises: Promises) -> list[dict[str, str]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from itertools import count, islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from provisioner.config.document import did_you_mean, dotted
 from provisioner.config.files import read_named
+from provisioner.config.json_lines import plain_objects
 from provisioner.config.service_events import readers
 from provisioner.errors import ConfigurationError, Problem
 from provisioner.model.record import Record
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _FILE_LIMIT = 512 * 1024 * 1024
 _LINE_LIMIT = 16 * 1024
+_CHUNK = 512
 _SHOWN = 50
 _BLANK = " \t\r"
 
@@ -68,12 +71,12 @@ def parse_events(lines: Iterable[str], *, file: str) -> Record:
     reader = _Reader()
     events: dict[type, list[Any]] = defaultdict(list)
     problems: list[Problem] = []
-    count = 0
-    for place, line in enumerate(lines, 1):
+    refusals = 0
+    for place, line, body in _numbered(lines):
         try:
-            event = reader.event(line, place)
+            event = reader.plain(body, place) or reader.event(line, place)
         except _Refused as refused:
-            count += len(refused.problems)
+            refusals += len(refused.problems)
             found = [
                 Problem(file, place, col, dotted((key,)) if key else "", said) for key, col, said in refused.problems
             ]
@@ -81,8 +84,8 @@ def parse_events(lines: Iterable[str], *, file: str) -> Record:
         else:
             if event is not None:
                 events[type(event)].append(event)
-    if count > len(problems):
-        problems.append(Problem(file, 0, 0, "", f"{count - len(problems)} more problems are not shown"))
+    if refusals > len(problems):
+        problems.append(Problem(file, 0, 0, "", f"{refusals - len(problems)} more problems are not shown"))
     if problems:
         raise ConfigurationError(tuple(problems))
     return Record(
@@ -117,6 +120,16 @@ def _lines(data: bytes, file: str) -> Iterator[str]:
     yield text[start:]
 
 
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield each line with its number from 1, and its object; an empty one where the line needs a closer look."""
+    rest, place = iter(lines), 1
+    while chunk := tuple(islice(rest, _CHUNK)):
+        short = max(map(len, chunk)) <= _LINE_LIMIT
+        bodies = plain_objects(chunk, number=_number) if short else None
+        yield from zip(count(place), chunk, bodies or repeat({}))
+        place += len(chunk)
+
+
 def _error(file: str, line: int, col: int, message: str) -> ConfigurationError:
     return ConfigurationError((Problem(file, line, col, "", message),))
 
@@ -129,6 +142,21 @@ class _Reader:
         self._decoder = json.JSONDecoder(
             object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_number
         )
+
+    def plain(self, body: dict[str, Any], place: int) -> ServiceEvent | None:
+        """Return the event of an object, None for one that needs a closer look at its line."""
+        kind = body.get("kind")
+        shape = self._shapes.get(kind) if type(kind) is str else None
+        if shape is None or type(kind) is not str:
+            return None
+        keys = shape.keys
+        try:
+            said = {key: keys[key](value) for key, value in body.items() if key != "kind"}
+            for key in shape.needs:
+                said[key]
+            return shape.make(kind, place, said)
+        except (KeyError, ValueError):
+            return None
 
     def event(self, line: str, place: int) -> ServiceEvent | None:
         """Return the event of a line, None for a blank one; _Refused with every problem of the line otherwise."""

@@ -64,8 +64,10 @@ class Bounds:
     seconds: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+_NO_HOLDS: Mapping[Cause, int] = {}
+
+
+class Measurement(NamedTuple):
     """What one objective came to, for one ticket, one asset, or one group and month.
 
     `objective` and `metric` are None, and `clause` is `objectives`, where there was none to measure. `due` is None
@@ -91,7 +93,7 @@ class Measurement:
     breached_at: int | None = None
     elapsed_seconds: int = 0
     target_seconds: int | None = None
-    held_seconds: Mapping[Cause, int] = field(default_factory=dict)
+    held_seconds: Mapping[Cause, int] = _NO_HOLDS
     bounds: Bounds | None = None
     holidays: tuple[Holiday, ...] = ()
     trace: tuple[Stretch, ...] = ()
@@ -109,11 +111,12 @@ def holding(measurements: Iterable[Measurement]) -> list[Measurement]:
     superseded one that was held longest has those of the others.
     """
     every = list(measurements)
+    replaced = {(one.ticket, one.metric) for one in every if one.reason == SUPERSEDED}
     own: dict[tuple[str | None, Metric | None], Measurement] = {}
     for one in every:
-        known = own.get((one.ticket, one.metric))
-        if known is None or _holds(one) > _holds(known):
-            own[one.ticket, one.metric] = one
+        key = one.ticket, one.metric
+        if key in replaced and (key not in own or _holds(one) > _holds(own[key])):
+            own[key] = one
     return [one for one in every if one.reason != SUPERSEDED or own[one.ticket, one.metric] is one]
 
 

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from provisioner.errors import UsageError
 from provisioner.model.sentence import Sentence
-from provisioner.terms.term import last_day
+from provisioner.terms.days import midnight
+from provisioner.terms.term import ONE_DAY, last_day
 
 if TYPE_CHECKING:
     from provisioner.model.contract import Contract, LoadedContract
@@ -53,6 +54,18 @@ class _Standing(NamedTuple):
     said: Sentence
 
 
+_Chosen = dict[str | None, Choice]
+
+
+class _Today(NamedTuple):
+    """What is the same from one instant to another: how contracts stand, and what was chosen by asset so far."""
+
+    begins: int
+    ends: int
+    standings: tuple[_Standing, ...]
+    chosen: _Chosen
+
+
 def choose(
     contracts: Sequence[LoadedContract],
     *,
@@ -73,20 +86,23 @@ def chooser(contracts: Sequence[LoadedContract], *, membership: Membership, cont
     """Given a client's contracts, return what `choose` says for each instant and asset; made for very many calls."""
     candidates = tuple(contracts) if contract_id is None else (named(contracts, contract_id),)
     zones = tuple(dict.fromkeys(_zone(one) for one in candidates))
-    by_days: dict[tuple[date, ...], tuple[_Standing, ...]] = {}
-    by_asset: dict[tuple[tuple[int, str], ...], dict[str | None, Choice]] = {}
+    by_terms: dict[tuple[tuple[int, str], ...], _Chosen] = {}
     asked = contract_id is not None
+    today = _Today(0, 0, (), {})  # tickets come in order: most are opened on the day of the one before
 
     def choice(at: int, asset: str | None) -> Choice:
-        days = tuple(datetime.fromtimestamp(at, zone).date() for zone in zones)
-        standings = by_days.get(days)
-        if standings is None:
-            on = dict(zip(zones, days, strict=True))
-            standings = by_days[days] = tuple(_standing(one, on[_zone(one)]) for one in candidates)
-        known = by_asset.setdefault(tuple((id(one.terms), one.reason) for one in standings), {})
-        found = known.get(asset)
+        nonlocal today
+        if not today.begins <= at < today.ends:
+            days = {zone: _day(at, zone) for zone in zones}
+            standings = tuple(_standing(one, days[_zone(one)]) for one in candidates)
+            known = by_terms.setdefault(tuple((id(one.terms), one.reason) for one in standings), {})
+            begins = max(midnight(day, zone) for zone, day in days.items())
+            ends = min(midnight(day + ONE_DAY, zone) for zone, day in days.items())
+            today = _Today(begins, ends, standings, known)
+        found = today.chosen.get(asset)
         if found is None:
-            found = known[asset] = _chosen(standings, asset, membership=membership, asked=asked)
+            found = _chosen(today.standings, asset, membership=membership, asked=asked)
+            today.chosen[asset] = found
         return found
 
     return choice
@@ -105,6 +121,12 @@ def named(contracts: Sequence[LoadedContract], contract_id: str) -> LoadedContra
 
 def _zone(contract: LoadedContract) -> ZoneInfo:
     return ZoneInfo(contract.timezone or "UTC")
+
+
+def _day(at: int, zone: ZoneInfo) -> date:
+    """The day of an instant; days begin when their midnight comes for the first time, clocks put back or not."""
+    day = datetime.fromtimestamp(at, zone).date()
+    return day + ONE_DAY if at >= midnight(day + ONE_DAY, zone) else day
 
 
 def _standing(contract: LoadedContract, day: date) -> _Standing:

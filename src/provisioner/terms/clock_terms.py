@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import datetime, time
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,12 +10,11 @@ from provisioner.model.contract import Effect
 from provisioner.model.mission import MissionKind
 from provisioner.model.objective import Metric
 from provisioner.model.values import Cause, Duration
-from provisioner.terms.service_time import first_instant, service_time
+from provisioner.terms.days import midnight
+from provisioner.terms.service_time import service_time
 from provisioner.terms.term import ONE_DAY, last_day
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from provisioner.model.contract import Contract, LoadedContract
     from provisioner.model.objective import Objective
     from provisioner.model.record import Membership
@@ -117,9 +114,3 @@ def _clock_terms(contract: Contract, objective: Objective) -> ClockTerms:
 def is_order(mission: MissionKind | None) -> bool:
     """Whether a ticket that was opened for this mission has a setup clock."""
     return mission is MissionKind.WORKSTATION_SETUP
-
-
-@lru_cache(maxsize=4096)
-def midnight(day: date, zone: ZoneInfo) -> int:
-    """Given a day, return its first instant in the zone."""
-    return first_instant(datetime.combine(day, time.min), zone)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,8 @@ from dateutil.relativedelta import relativedelta
 
 if TYPE_CHECKING:
     from provisioner.model.values import Duration
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
 
 
 def day_of(at: datetime, zone: str) -> date:
@@ -29,3 +32,32 @@ def step(anchor: date, span: Duration, times: int) -> date:
     if span.unit == "d":
         return anchor + timedelta(days=span.amount * times)
     raise ValueError(f"{span} is not a span of days or months")
+
+
+def first_instant(wall: datetime, zone: ZoneInfo) -> int:
+    """Given a wall time without a zone, return the first instant at which the clock of the zone shows it or later.
+
+    In a gap that is the first valid instant, in a fold the first of the two.
+    """
+    shown = (wall - _EPOCH) // timedelta(seconds=1)
+    before, after = _offset(wall, zone), _offset(wall.replace(fold=1), zone)
+    low, high = shown - after, shown - before
+    if low >= high:
+        return high
+    while low < high:
+        middle = (low + high) // 2
+        if datetime.fromtimestamp(middle, zone).replace(tzinfo=None) < wall:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _offset(wall: datetime, zone: ZoneInfo) -> int:
+    return int((zone.utcoffset(wall) or timedelta()).total_seconds())
+
+
+@lru_cache(maxsize=4096)
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """Given a day, return its first instant in the zone."""
+    return first_instant(datetime.combine(day, time.min), zone)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from provisioner.model.values import Duration
-from provisioner.terms.days import step
-from provisioner.terms.service_time import first_instant
+from provisioner.terms.days import first_instant, step
 from provisioner.terms.windows import occurrences
 
 if TYPE_CHECKING:

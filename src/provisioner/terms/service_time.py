@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from provisioner.errors import UsageError
 from provisioner.model.measurement import Holiday, Stretch
 from provisioner.model.window import Calendar
+from provisioner.terms.days import first_instant
 from provisioner.terms.public_holidays import LAST_YEAR, public_holidays
 
 if TYPE_CHECKING:
@@ -262,25 +263,6 @@ class ServiceTime:
         return first_instant(datetime.combine(day, time.min) + timedelta(minutes=minute), self._zone)
 
 
-def first_instant(wall: datetime, zone: ZoneInfo) -> int:
-    """Given a wall time without a zone, return the first instant at which the clock of the zone shows it or later.
-
-    In a gap that is the first valid instant, in a fold the first of the two.
-    """
-    shown = (wall - _EPOCH) // timedelta(seconds=1)
-    before, after = _offset(wall, zone), _offset(wall.replace(fold=1), zone)
-    low, high = shown - after, shown - before
-    if low >= high:
-        return high
-    while low < high:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, zone).replace(tzinfo=None) < wall:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
 def _start(day: Removed) -> int:
     return day.start
 
@@ -307,10 +289,6 @@ def _unfolded(zone: str, hours: tuple, exceptions: tuple, language: Language) ->
     holidays, closed, added = exceptions
     calendar = Calendar(timezone=zone, hours=dict(hours), holidays=holidays, closed=closed, open=dict(added))
     return ServiceTime(calendar, language=language)
-
-
-def _offset(wall: datetime, zone: ZoneInfo) -> int:
-    return int((zone.utcoffset(wall) or timedelta()).total_seconds())
 
 
 def _utc(year: int, month: int, day: int) -> int:

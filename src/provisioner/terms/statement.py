@@ -59,7 +59,8 @@ def held(measurements: Iterable[Measurement]) -> dict[Cause, int]:
     """
     found: Counter[Cause] = Counter()
     for measurement in holding(measurements):
-        found.update(measurement.held_seconds)
+        if measurement.held_seconds:
+            found.update(measurement.held_seconds)
     return dict(found)
 
 

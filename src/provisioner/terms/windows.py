@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrulestr
 
 from provisioner.model.values import NO_TIME
-from provisioner.terms.service_time import first_instant
+from provisioner.terms.days import first_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -84,9 +84,9 @@ def test_an_age_by_month_is_shown_as_a_length_and_a_figure_with_its_unit() -> No
         Objective(id="availability", metric=Metric.PATCH_AGE, target=Duration(21, "d")),
         Objective(id="app-latency", metric=Metric.PERFORMANCE, target=PerformanceTarget.parse("<= 2s")),
     )
-    aged = replace(MONTH, bounds=None, elapsed_seconds=90_000, target_seconds=21 * 86_400)
+    aged = MONTH._replace(bounds=None, elapsed_seconds=90_000, target_seconds=21 * 86_400)
     two = Decimal("2.00004")
-    slow = replace(UNKNOWN, state=State.BREACHED, reason="", bounds=Bounds(value=two, lower=two, upper=two))
+    slow = UNKNOWN._replace(state=State.BREACHED, reason="", bounds=Bounds(value=two, lower=two, upper=two))
     acme = loaded(make_contract(id="ACME-2026", objectives=objectives))
     statement = replace(STATEMENT, measurements=(slow, aged))
     (section,) = [one for one in statement_tables(statement, [acme]) if one.title == "By month"]

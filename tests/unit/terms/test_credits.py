@@ -61,7 +61,7 @@ def test_one_credit_for_each_objective_and_ticket() -> None:
         breach("2026-11-02 11:00", "shared"),
         breach("2026-11-02 12:00", ticket="T-2"),
         breach("2026-11-02 13:00", "free"),
-        replace(breach("2026-11-02 13:00", ticket="T-3"), state=State.MET, breached_at=None),
+        breach("2026-11-02 13:00", ticket="T-3")._replace(state=State.MET, breached_at=None),
         breach("2026-11-09 13:00"),  # the objective came back to the ticket
     )
     assert [(one.objective, one.measurement.ticket, str(one.amount)) for one in found] == [

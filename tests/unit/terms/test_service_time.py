@@ -14,7 +14,8 @@ from tests.unit.terms._tickets import ALWAYS, OFFICE, PARIS, at, calendar
 from provisioner.errors import UsageError
 from provisioner.model.contract import Language
 from provisioner.model.window import Hours
-from provisioner.terms.service_time import ServiceTime, first_instant, service_time
+from provisioner.terms.days import first_instant
+from provisioner.terms.service_time import ServiceTime, service_time
 
 H = 3600
 NIGHTS = {"mon-fri": ["22:00-06:00"]}

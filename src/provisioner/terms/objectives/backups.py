@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 from provisioner.model.sentence import Sentence
 from provisioner.model.values import Duration
-from provisioner.terms.clock_terms import midnight
-from provisioner.terms.days import step
+from provisioner.terms.days import midnight, step
 from provisioner.terms.objectives.promise import day_in
 from provisioner.terms.term import ONE_DAY
 

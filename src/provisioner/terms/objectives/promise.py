@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from provisioner.model.measurement import Measurement, State
 from provisioner.model.objective import Metric
 from provisioner.model.values import Duration, Period
-from provisioner.terms.clock_terms import ON_TICKETS, agreement, midnight
+from provisioner.terms.clock_terms import ON_TICKETS, agreement
+from provisioner.terms.days import midnight
 from provisioner.terms.grants import periods
 from provisioner.terms.service_time import service_time
 from provisioner.terms.term import ONE_DAY
