@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from tests import ports
 from tests.postgresql import NoServer, Server, running
 
@@ -50,16 +52,30 @@ class LabMachine:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What a derandomized test draws is to be the same in every process. Hypothesis adds constants out of those of our
+    # modules that were imported so far, which depends on the tests before; there is no setting for it.
+    nothing = hypothesis_constants()
+    providers._get_local_constants = lambda: nothing
+    # A slow machine fails no test: no deadline of an example, no complaint about slow draws.
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("same", derandomize=True, database=None, deadline=None, suppress_health_check=slow)
+    settings.load_profile("same")
     config.addinivalue_line(
         "markers", "sqlite(why): about the SQLite file; other tests at a desk run on PostgreSQL too"
     )
 
 
+def hypothesis_constants() -> providers.Constants:
+    """No constants at all; fails where a later Hypothesis keeps them elsewhere."""
+    assert callable(providers._get_local_constants), "Hypothesis moved what makes draws depend on imported modules"
+    return type(providers.GLOBAL_CONSTANTS)()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What asks for `server` is tried on both databases; what is about the SQLite file is marked, and says why."""
-    if "server" in metafunc.fixturenames:
+    """What asks for `database_server` is tried on both; what is about the SQLite file is marked, and says why."""
+    if "database_server" in metafunc.fixturenames:
         names = ["sqlite"] if metafunc.definition.get_closest_marker("sqlite") else ["sqlite", "postgresql"]
-        metafunc.parametrize("server", names, indirect=True, scope="session")
+        metafunc.parametrize("database_server", names, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -114,20 +130,20 @@ def postgresql() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Server | None:
+def database_server(request: pytest.FixtureRequest) -> Server | None:
     """The PostgreSQL server, and None for the same test on SQLite."""
     return request.getfixturevalue("postgresql") if request.param == "postgresql" else None
 
 
 @pytest.fixture
-def database_url(server: Server | None, tmp_path: Path) -> Iterator[str]:
+def database_url(database_server: Server | None, tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh database: a file in the folder `state` of the test's, or a database on the server."""
-    if server is None:
+    if database_server is None:
         yield f"sqlite:///{tmp_path}/state/ledger.db"
         return
-    name = server.create()
-    yield server.url(name)
-    server.drop(name)
+    name = database_server.create()
+    yield database_server.url(name)
+    database_server.drop(name)
 
 
 @pytest.fixture(scope="session")

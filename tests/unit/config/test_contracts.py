@@ -132,13 +132,17 @@ def test_a_contract_cut_off_anywhere_is_refused_or_still_whole(folder: Path, at:
     outcome(folder / "contract.yml", TEXT.encode()[:at])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_with_problems(folder: Path, data: bytes) -> None:
     assert outcome(folder / "contract.yml", data) == "refused"
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     at=st.integers(0, len(TEXT)),
     length=st.integers(0, 40),
@@ -153,7 +157,9 @@ def test_a_changed_contract_loads_or_is_refused_with_problems(folder: Path, at: 
 KEYS = sorted(set(re.findall(r"[a-z_]+(?=:)", TEXT)))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     key=st.sampled_from(KEYS),
     value=st.sampled_from(["{}", "[]", "~", "x", "0", "[[]]", "{a: {}}", "[{}]", "1d", "5%", "2026-01-01"]),

@@ -184,7 +184,9 @@ def test_a_chain_of_groups_without_end_is_refused_in_time(folder: Path, roles: R
         load_inventory(folder, roles=roles, decrypt=None)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     at=st.integers(0, len(BASE)),
     length=st.integers(0, 30),

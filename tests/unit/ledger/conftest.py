@@ -128,13 +128,13 @@ def other_user() -> Callable[[], AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, make_desk: Callable[[Path], Desk], server: Server | None) -> Iterator[Desk]:
+def desk(tmp_path: Path, make_desk: Callable[[Path], Desk], database_server: Server | None) -> Iterator[Desk]:
     desk = make_desk(tmp_path / "state")
     yield desk
-    if server:
+    if database_server:
         desk.lose_database()
 
 
 @pytest.fixture(scope="session")
-def make_desk(server: Server | None) -> Callable[[Path], Desk]:
-    return lambda state: Desk(state, server)
+def make_desk(database_server: Server | None) -> Callable[[Path], Desk]:
+    return lambda state: Desk(state, database_server)
