@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.acceptance._signing import key, sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,6 +111,31 @@ def test_the_second_run_is_unchanged(desk: Desk, first: tuple[int, dict[str, Any
 def test_nothing_of_a_run_is_left_behind(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:
     assert first[0] == 0
     assert list((desk.state / "runs" / "demo").iterdir()) == []
+
+
+def test_what_the_client_signed_is_done_once(
+    new_desk: Callable[[], Desk], lab_machine: Machines, first: tuple[int, dict[str, Any]]
+) -> None:
+    """A kiosk that nobody covers, on the machine that was prepared before and has lost its time zone since."""
+    assert first[0] == 0
+    desk = new_desk()
+    machine = lab_machine("onboard", state=desk.state)
+    public = key(desk.folder, "director").with_name("director.pub").read_text().strip()
+    desk.contract["approvals"] = {"keys": [{"name": "director", "ssh": public}]}
+    desk.add("kiosks", "kiosk-02", machine.port, host_identity_hostname="ws-01")
+    desk.write()
+    refused = desk.invoke("onboard", "--host", "kiosk-02")
+    assert refused.returncode == 3
+    (file,) = map(str, (desk.state / "requests").iterdir())
+    sign(refused.stdout, private=desk.folder / "director", file=file)
+    machine.shell("ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime; echo Asia/Tokyo > /etc/timezone")
+    code, told = desk.ask("onboard", "--host", "kiosk-02", "--approval", file)
+    assert (code, told["outcome"], told["clause"]) == (0, "changed", "approvals"), told
+    assert told["warnings"][0].startswith("approved by director")
+    code, again = desk.ask("onboard", "--host", "kiosk-02", "--approval", file)
+    assert (code, [reason["code"] for reason in again["reasons"]]) == (3, ["uncovered", "approval_used"])
+    assert desk.kinds() == ["key", "contract", "refused", "opened", "closed", "refused"]
+    assert desk.invoke("audit.verify", "--client", "demo").returncode == 0
 
 
 def test_a_package_that_does_not_exist_fails_with_its_name(desk: Desk, first: tuple[int, dict[str, Any]]) -> None:

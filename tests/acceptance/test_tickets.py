@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.acceptance.conftest import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,3 +120,28 @@ def test_what_is_not_there_is_no_success(new_desk: Callable[[], Desk]) -> None:
     assert desk.invoke("ticket.list", *CLIENT).stdout.startswith("no ticket of demo is open")
     assert desk.invoke("ticket.list", *CLIENT, "--ticket", "T-1").returncode == 2
     assert desk.kinds() == ["key", "contract", "ticket"]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_of_several_people_who_answer_at_once_one_is_recorded(
+    new_desk: Callable[[], Desk], database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a process; all read the ticket as unanswered, and the log takes one of them."""
+    desk = new_desk()
+    if database == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        name = server.create()
+        request.addfinalizer(lambda: server.drop(name))
+        monkeypatch.setenv("PROVISIONER_DATABASE_URL", server.tcp_url(name))
+    desk.contract["objectives"] = OBJECTIVES
+    desk.add("workstations", "ws-01", 9)
+    desk.write()
+    assert desk.invoke("ticket.open", *CLIENT, "--priority", "P1", "--host", "ws-01").returncode == 0
+    command, environment = desk.command("ticket.respond", *CLIENT, "--ticket", "T-1")
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    people = [subprocess.Popen(command, env=environment, cwd=CHECKOUT, **pipes) for _ in range(4)]  # type: ignore[call-overload]
+    told = [person.communicate(timeout=300)[1] for person in people]
+    assert sorted(person.returncode for person in people) == [0, 2, 2, 2], told
+    assert sum("it had its first response already" in said for said in told) == 3, told
+    assert [row["kind"] for row in desk.ask("audit.log", *CLIENT)[1]["entries"]].count("ticket") == 2
+    assert desk.invoke("audit.verify", *CLIENT).returncode == 0
