@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,14 +46,24 @@ objectives:
 penalty_cap: {percent_of_fee: 10%}
 """
 
-MEAN_DAYS = {"P1": 0.5, "P2": 3.0, "P3": 7.0}
-"""How long a ticket stays open once it was answered, on average."""
+
+class Mix(NamedTuple):
+    """How many tickets of each priority there are, and how many days one stays open once it was answered, on average.
+
+    It decides about the ratio: the peer walks the days of each ticket, ours does not.
+    """
+
+    weights: tuple[int, int, int]
+    days: tuple[float, float, float]
 
 
-def write(folder: Path, *, tickets: int) -> int:
+MIXES = {"long": Mix((1, 4, 5), (0.5, 3.0, 7.0)), "short": Mix((2, 5, 3), (0.4, 2.0, 4.0))}
+
+
+def write(folder: Path, mix: Mix, *, tickets: int) -> int:
     """Write contract.yml and events.jsonl; return how many events there are."""
     chance = random.Random(4)
-    events = [event for number in range(tickets) for event in _ticket(number, chance)]
+    events = [event for number in range(tickets) for event in _ticket(number, chance, mix)]
     events.sort(key=lambda event: event[:3])
     (folder / "contract.yml").write_text(CONTRACT)
     with (folder / "events.jsonl").open("w") as file:
@@ -61,16 +71,16 @@ def write(folder: Path, *, tickets: int) -> int:
     return len(events)
 
 
-def _ticket(number: int, chance: random.Random) -> Iterator[tuple[int, int, int, dict[str, Any]]]:
-    for order, (at, body) in enumerate(_happens(chance)):
+def _ticket(number: int, chance: random.Random, mix: Mix) -> Iterator[tuple[int, int, int, dict[str, Any]]]:
+    for order, (at, body) in enumerate(_happens(chance, mix)):
         written = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
         yield at, number, order, {"at": written, "ticket": f"T-{number}", **body}
 
 
-def _happens(chance: random.Random) -> Iterator[tuple[int, dict[str, str]]]:
+def _happens(chance: random.Random, mix: Mix) -> Iterator[tuple[int, dict[str, str]]]:
     """Opened and answered; most are held once, some change priority; resolved; one in twenty is reopened."""
-    priority = chance.choices(tuple(MEAN_DAYS), (1, 4, 5))[0]
-    mean, at = MEAN_DAYS[priority] * DAY, BEGINS + chance.randrange(340 * DAY)
+    priority = chance.choices(("P1", "P2", "P3"), mix.weights)[0]
+    mean, at = mix.days[int(priority[1]) - 1] * DAY, BEGINS + chance.randrange(340 * DAY)
     yield at, {"kind": "opened", "priority": priority, "asset": f"srv-{chance.randrange(300):03}"}
     answered = at + int(chance.expovariate(6 / mean))
     yield answered, {"kind": "responded"}

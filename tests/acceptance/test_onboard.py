@@ -43,11 +43,16 @@ KEYS = [
 ]
 
 
+def named(desk: Desk) -> str:
+    """A machine of the desk's own: the tests of a module may be spread, and each desk begins with a fresh one."""
+    return f"onboard-{desk.folder.name}"
+
+
 @pytest.fixture(scope="module")
 def desk(new_desk: Callable[[], Desk], lab_machine: Machines) -> Desk:
     """A desk with a fresh machine, `ws-01`, that a contract covers."""
     desk = new_desk()
-    machine = lab_machine("onboard", state=desk.state)
+    machine = lab_machine(named(desk), state=desk.state)
     anne = {"name": "annelore", "keys": [machine.access.key.with_name("id_ed25519.pub").read_text().strip()]}
     desk.add("workstations", "ws-01", machine.port, os_baseline_administrators=[anne])
     desk.write()
@@ -114,12 +119,12 @@ def test_nothing_of_a_run_is_left_behind(desk: Desk, first: tuple[int, dict[str,
 
 
 def test_what_the_client_signed_is_done_once(
-    new_desk: Callable[[], Desk], lab_machine: Machines, first: tuple[int, dict[str, Any]]
+    new_desk: Callable[[], Desk], desk: Desk, lab_machine: Machines, first: tuple[int, dict[str, Any]]
 ) -> None:
     """A kiosk that nobody covers, on the machine that was prepared before and has lost its time zone since."""
     assert first[0] == 0
-    desk = new_desk()
-    machine = lab_machine("onboard", state=desk.state)
+    name, desk = named(desk), new_desk()
+    machine = lab_machine(name, state=desk.state)
     public = key(desk.folder, "director").with_name("director.pub").read_text().strip()
     desk.contract["approvals"] = {"keys": [{"name": "director", "ssh": public}]}
     desk.add("kiosks", "kiosk-02", machine.port, host_identity_hostname="ws-01")

@@ -35,7 +35,7 @@ def desk(new_desk: Callable[[], Desk], machine_of: Callable[[Desk], LabMachine])
 
 @pytest.fixture(scope="module")
 def machine_of(lab_machine: Callable[..., LabMachine]) -> Callable[[Desk], LabMachine]:
-    return lambda desk: lab_machine("reconciled", state=desk.state)
+    return lambda desk: lab_machine(f"reconciled-{desk.folder.name}", state=desk.state)
 
 
 @pytest.fixture(scope="module")
