@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from provisioner.cli import contract, dev, doctor, due, lab, onboard, sla, ticket
+from provisioner.cli import contract, dev, doctor, due, lab, onboard, patch, sla, ticket
 from provisioner.cli.audit import checkpoint, erase, export, keys, reading, reconcile, witness
 
 
@@ -47,6 +47,7 @@ namespace = Collection(
         ticket.unknown,
         ticket.maintenance,
     ),
+    _group("patch", patch.simulate),
     _group("sla", sla.replay, sla.statement),
     _group("lab", lab.up, lab.down, lab.status),
     _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign, dev.generate),

@@ -7,104 +7,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class HostState(StrEnum):
-    """What one machine of a wave ended as; the six that are settled by looking never blur into one another."""
+    """What a machine of a rollout ended as. No two of these blur into one another."""
 
     PATCHED = "patched"
-    """Both inventories say so, and nothing is left to do; already current is included."""
+    """Done and seen to be done; already current is included."""
     PARTIAL = "partial"
-    """Some of it is done; the gate counts it as failed."""
+    """Some of it is done; a gate counts it as failed."""
     FAILED = "failed"
     """It was tried and is not done."""
     UNREACHABLE = "unreachable"
     """A connection was tried and nothing was begun."""
     DEFERRED = "deferred"
-    """Not now, for a named reason: battery, user session, held, closed window."""
+    """Not now, for a named reason."""
     UNKNOWN = "unknown"
-    """A change was begun and nobody saw its end; the gate counts it as unreachable."""
+    """A change was begun and nobody saw its end; a gate counts it as unreachable."""
     UNTOUCHED = "untouched"
-    """Never its turn."""
+    """Its turn did not come."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WavePlan:
-    """One wave: its machines, in the order in which batches are taken, and how long it is watched afterwards."""
+    """One wave: its machines in the order in which batches take them, and how long it is watched afterwards."""
 
     name: str
     assets: tuple[str, ...]
     soak: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One try on one machine. `reason` is a code, empty for a machine that is patched without more to say.
-
-    `attempted` says that a connection was tried: the gate looks at these only. `begun` says that a change was begun.
-    """
+class Attempt(NamedTuple):
+    """One try on one machine of a wave. `attempted`: a connection was tried; `begun`: a change was begun."""
 
     asset: str
-    wave: str
     state: HostState
     started: int
     ended: int
-    reason: str = ""
     attempted: bool = True
     begun: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Halted:
-    """The rollout stopped itself, or was stopped (`patch.halt`): when, in which wave, why (a code and a sentence)."""
-
-    at: int
-    wave: str
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resumed:
-    """Somebody let it go on: when, why."""
-
-    at: int
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cycle:
-    """One rollout as far as it went: the whole state of it, read from the log (or from a simulation).
-
-    `attempts` are in the order in which they ended; the last one of a machine says where it stands. `incidents` are the
-    instants at which incident tickets about machines of this cycle were opened. `inventory` is every covered machine at
-    its start: each ends in one state.
-    """
-
-    id: str
-    begun: int
-    waves: tuple[WavePlan, ...]
-    attempts: tuple[Attempt, ...] = ()
-    halts: tuple[Halted, ...] = ()
-    resumes: tuple[Resumed, ...] = ()
-    incidents: tuple[int, ...] = ()
-    ended: int | None = None
-
-    @property
-    def inventory(self) -> tuple[str, ...]:
-        """Every machine of the cycle, in the order of its waves."""
-        return tuple(asset for wave in self.waves for asset in wave.assets)
-
-    @property
-    def halted(self) -> Halted | None:
-        """What it stands halted by, None while it may go on."""
-        last = self.halts[-1] if self.halts else None
-        return None if last is None or any(resumed.at >= last.at for resumed in self.resumes) else last
-
-
-@dataclass(frozen=True, kw_only=True)
 class Start:
-    """Decided: take these machines of this wave now; the window closes at `until` (None: there is no window)."""
+    """Decided: take these machines of this wave now, to end before the window closes at `until` (None: no window)."""
 
     wave: str
     assets: tuple[str, ...]
@@ -113,9 +63,10 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """Decided: nothing now. `until` is when to look again (None: nothing will change by itself), `code` says why.
+    """Decided: nothing now; look again at `until` (None: time alone changes nothing).
 
-    Codes: `window`, `freeze`, `soak`, `incident`, `min_sample`, `does_not_fit`, `halted`, `term`, `retry`.
+    `code` is `window` (none is open), `freeze`, `does_not_fit` (what is left of the window is too short), `soak`, or
+    `never` (no window is to come that is long enough).
     """
 
     until: int | None
@@ -125,7 +76,7 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class Halt:
-    """Decided: the gate stops the rollout here; exit 6."""
+    """Decided: nothing more starts. `code` is `max_failed`, `max_unreachable` or `incident`."""
 
     wave: str
     code: str
@@ -134,9 +85,44 @@ class Halt:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """Decided: every machine is settled, or will not be in this cycle. `not_evaluable` names waves below min_sample."""
+    """Decided: the rollout is over. `not_evaluable` are waves of which too few machines were tried to say anything."""
 
     not_evaluable: tuple[str, ...] = ()
 
 
 Decision = Start | Wait | Halt | End
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveResult:
+    """One wave of a simulated rollout; `opened` and `closed` are None when it did not begin, or did not get through."""
+
+    name: str
+    assets: int
+    attempted: int
+    failed: int
+    unreachable: int
+    unknown: int
+    opened: int | None
+    closed: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulated:
+    """What a simulated rollout came to. `states` has every host state; its sum is `hosts`.
+
+    `halt` is why it stopped itself, `stuck` why it will never get through (its last Wait), `not_evaluable` the waves of
+    which too few machines were tried. `blast_radius` counts machines on which a change was begun; `finished` is the
+    instant at which the last of them, or the halt, was over.
+    """
+
+    hosts: int
+    attempted: int
+    states: Mapping[HostState, int]
+    halt: Halt | None
+    stuck: Wait | None
+    not_evaluable: tuple[str, ...]
+    blast_radius: int
+    started: int
+    finished: int
+    waves: tuple[WaveResult, ...]

@@ -51,7 +51,6 @@ def in_order(measurements: Iterable[Measurement]) -> list[Measurement]:
 
 def measurement_document(measurement: Measurement) -> dict[str, object]:
     """Given a measurement, return the object that stands for it in a document."""
-    """Given a measurement, return it as every document has it."""
     return {
         "ticket": measurement.ticket,
         "group": measurement.group,
