@@ -50,8 +50,8 @@ class Openings:
 
         The span begins where work may: at `at` itself when it is open. None when none is to come.
         """
-        until = at + _LOOK_AHEAD
-        step = at
+        step = max(at, self._begins)
+        until = step + _LOOK_AHEAD
         while step < min(until, self._ends):
             for opens, closes in self._between(step, step + _STEP):
                 begins = max(opens, at)

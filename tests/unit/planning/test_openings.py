@@ -102,3 +102,8 @@ def test_windows_that_overlap_stay_apart() -> None:
     found = openings(contract(updates(windows=(WEEKLY, second))))
     assert found.fitting(TUESDAY + HOUR, 3 * HOUR) == (TUESDAY + HOUR, TUESDAY + 4 * HOUR)
     assert found.fitting(TUESDAY + HOUR, 3 * HOUR + 1) == (TUESDAY + HOUR, TUESDAY + 5 * HOUR)
+
+
+def test_long_before_the_contract_starts_its_first_window_is_found() -> None:
+    first = int(datetime(2026, 1, 6, 21, tzinfo=UTC).timestamp())
+    assert openings(contract(updates())).fitting(0, HOUR) == (first, first + 4 * HOUR)
