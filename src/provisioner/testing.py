@@ -178,6 +178,12 @@ class FakeLeases:
             self.held.remove((client, asset))
 
     @contextmanager
+    def rollout(self, client: str, who: str) -> Iterator[None]:
+        """Drive the rollout until the context ends; raise UsageError when somebody does already."""
+        with self.hold(client, ".rollout"):
+            yield
+
+    @contextmanager
     def admission(self, client: str) -> Iterator[None]:
         """Hold the client's turn; nobody else wants it."""
         self.admitting.append(client)

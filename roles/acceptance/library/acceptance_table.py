@@ -17,9 +17,10 @@ from ansible.module_utils.acceptance_network import READERS as NETWORK
 from ansible.module_utils.acceptance_peripherals import READERS as PERIPHERALS
 from ansible.module_utils.acceptance_rows import table
 from ansible.module_utils.acceptance_software import READERS as SOFTWARE
+from ansible.module_utils.acceptance_updates import READERS as UPDATES
 from ansible.module_utils.basic import AnsibleModule
 
-READERS = {**HARDWARE, **IDENTITY, **BASELINE, **NETWORK, **SOFTWARE, **PERIPHERALS}
+READERS = {**HARDWARE, **IDENTITY, **BASELINE, **NETWORK, **SOFTWARE, **PERIPHERALS, **UPDATES}
 
 
 def main():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.cli.command import JSON_HELP, command, print_json, required
+from provisioner.cli.command import JSON_HELP, command, print_json, required, say
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from invoke.context import Context
 
     from provisioner.model.rollout import Simulated
@@ -89,3 +91,117 @@ def _number(flag: str, text: str, *, least: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and least <= int(text) <= MOST):
         raise UsageError(f"--{flag} {text[:40]!a} is no whole number from {least} to {MOST}", hint=EXAMPLE)
     return int(text)
+
+
+RUN_HELP = {
+    "client": "the client whose contract has the windows, waves and gates",
+    "contract-id": "the contract, where two are in force",
+    "json": JSON_HELP,
+}
+RUN_EXAMPLE = "invoke patch.run --client demo"
+
+
+@command(
+    help={**RUN_HELP, "accept-new-key": "accept a machine's host key at first contact (a changed key is refused)"},
+)
+def run(
+    _context: Context,
+    client: str = "",
+    contract_id: str = "",
+    accept_new_key: bool = False,
+    json: bool = False,
+) -> int:
+    """Do what is due now: batches of the client's rollout, inside its windows, until it waits, halts or is over.
+
+    Safe to call every five minutes: where nothing is due it says until when, and records nothing.
+    Example: invoke patch.run --client demo
+    """
+    from provisioner.cli import wiring
+    from provisioner.cli.present import Told, page, show_intervention
+    from provisioner.cli.wiring import anchors, rollouts
+    from provisioner.missions.software_updates import run_rollout
+    from provisioner.model.intervention import EXIT_CODES, worst
+    from provisioner.reporting.rollout_standing import run_document, standing_page
+
+    name = required("client", client, RUN_EXAMPLE)
+    site = wiring.site(writes=True)
+    with Told(to_stdout=not json) as progress:
+        task = rollouts.task(site, name, contract_id=contract_id, accept=accept_new_key)
+        ran = run_rollout(task, rollouts.services(site, task, progress))
+    found = ran.standing(task)
+    if json:
+        print_json(run_document(found, ran.interventions))
+    else:
+        for intervention in ran.interventions:
+            show_intervention(intervention)
+        page(standing_page(found))
+    if ran.interventions:
+        anchors.anchor_quietly(site, name, say=say)
+    return EXIT_CODES[worst(ran.outcomes)] if ran.outcomes else 0
+
+
+@command(help=RUN_HELP)
+def status(_context: Context, client: str = "", contract_id: str = "", json: bool = False) -> int:
+    """Say where the client's rollout stands: each machine in one state, with the reason; and what is due when.
+
+    Example: invoke patch.status --client demo
+    """
+    from provisioner.cli import wiring
+    from provisioner.cli.present import page
+    from provisioner.cli.wiring import rollouts
+    from provisioner.reporting.rollout_standing import standing_document, standing_page
+
+    name = required("client", client, "invoke patch.status --client demo")
+    found = rollouts.standing(wiring.site(), name, contract_id=contract_id)
+    if json:
+        print_json(standing_document(found))
+    else:
+        page(standing_page(found))
+    return 0
+
+
+SAY_HELP = {**RUN_HELP, "reason": "why, in your own words: it is kept with the entry"}
+
+
+@command(help=SAY_HELP)
+def halt(_context: Context, client: str = "", reason: str = "", contract_id: str = "", json: bool = False) -> int:
+    """Let nothing more of the client's rollout start; a batch in flight ends first. Recorded.
+
+    Example: invoke patch.halt --client demo --reason "the print server is being moved"
+    """
+    from provisioner.missions.software_updates import halt_rollout
+
+    return _say(halt_rollout, client=client, reason=reason, contract_id=contract_id, json=json)
+
+
+@command(help=SAY_HELP)
+def resume(_context: Context, client: str = "", reason: str = "", contract_id: str = "", json: bool = False) -> int:
+    """Let a halted rollout go on: the machines of that wave that count against it have another turn first. Recorded.
+
+    Example: invoke patch.resume --client demo --reason "the vendor withdrew version 3"
+    """
+    from provisioner.missions.software_updates import resume_rollout
+
+    return _say(resume_rollout, client=client, reason=reason, contract_id=contract_id, json=json)
+
+
+def _say(word: Callable[..., object], *, client: str, reason: str, contract_id: str, json: bool) -> int:
+    from provisioner.cli import wiring
+    from provisioner.cli.present import Told, page
+    from provisioner.cli.wiring import anchors, rollouts
+    from provisioner.reporting.rollout_standing import standing_document, standing_page
+
+    name = required("client", client, RUN_EXAMPLE)
+    required("reason", reason, f'invoke patch.resume --client {name} --reason "the vendor withdrew version 3"')
+    site = wiring.site(writes=True)
+    with Told(to_stdout=not json) as progress:
+        task = rollouts.task(site, name, contract_id=contract_id, accept=False)
+        with wiring.open_book(site, name) as book:
+            word(task, book, rollouts.services(site, task, progress), reason=reason)
+    anchors.anchor_quietly(site, name, say=say)
+    found = rollouts.standing(site, name, contract_id=contract_id)
+    if json:
+        print_json(standing_document(found))
+    else:
+        page(standing_page(found))
+    return 0

@@ -57,7 +57,7 @@ class Option:
         return self.no_log or any(inner.confidential for inner in self.options.values())
 
 
-RESERVED = ("intervention_receipt_",)
+RESERVED = ("intervention_receipt_", "patch_level_", "patched_packages_")
 """How the inputs begin that a run itself sets: no client's file may, so they are no inputs to it."""
 
 Typed = tuple[object, list[tuple[Loc, str]]]

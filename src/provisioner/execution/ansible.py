@@ -169,6 +169,7 @@ class AnsibleExecutor:
             check="--check" in runner.config.command,
             tallies=found,
             checks=translate.checks(watch.stats, order.step, watch.secrets),
+            packages=translate.packages(watch.stats, order.step),
             message=watch.last_words if broken else "",
         )
 

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 ADMISSION = ".admission"
 """The lock of a client's turn; no asset's name begins with a dot."""
 
+ROLLOUT = ".rollout"
+"""The lock of a client's rollout: one controller at a time drives it."""
+
+
+HOLDER_LENGTH = 200
+
 
 class FileLeases:
     """The leases of one state folder; assets' names come from a validated inventory, so they are safe as file names."""
@@ -34,6 +40,22 @@ class FileLeases:
                     f"another intervention is working on {asset} of client {client}; nothing was done or recorded",
                     hint=f"see `invoke audit.log --client {client} --host {asset}` and try again when it has closed",
                 ) from None
+            yield
+
+    @contextmanager
+    def rollout(self, client: str, who: str) -> Iterator[None]:
+        """Drive the client's rollout as `who` until the context ends; raise UsageError, saying who does already."""
+        with self._file(client, ROLLOUT) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.seek(0)
+                holder = handle.read(HOLDER_LENGTH).strip() or "somebody"
+                said = f"{holder} is driving the rollout of client {client} already; nothing was done or recorded"
+                raise UsageError(said, hint=f"see `invoke patch.status --client {client}`") from None
+            handle.truncate(0)
+            handle.write(who)
+            handle.flush()
             yield
 
     @contextmanager

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from provisioner.model.asset import Asset
     from provisioner.model.event import Event
     from provisioner.model.intervention import Check
+    from provisioner.model.package import PackageChange
     from provisioner.model.plan import Content, Step
 
 
@@ -62,6 +63,10 @@ class Leases(Protocol):
 
     def hold(self, client: str, asset: str) -> AbstractContextManager[None]:
         """Hold the asset's lease until the context ends; raise UsageError when a living intervention has it."""
+        ...
+
+    def rollout(self, client: str, who: str) -> AbstractContextManager[None]:
+        """Drive the client's rollout as `who` until the context ends; raise UsageError, saying who does already."""
         ...
 
     def admission(self, client: str) -> AbstractContextManager[None]:
@@ -150,7 +155,7 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run left: a tally for every machine that was processed, and the acceptance checks read on it.
+    """What a run left: a tally for every machine that was processed, the checks read on it, packages chosen for it.
 
     `check` is the effective check mode, read back from the command that ran. `message` says why a run is BROKEN.
     """
@@ -159,6 +164,7 @@ class RunResult:
     check: bool
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
+    packages: Mapping[str, tuple[PackageChange, ...]] = field(default_factory=dict)
     message: str = ""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from provisioner.execution.ports import Tally
 from provisioner.model.event import Event, EventKind
 from provisioner.model.intervention import Check, CheckResult
+from provisioner.model.package import PackageChange
 from provisioner.model.redaction import redactor
 
 if TYPE_CHECKING:
@@ -35,9 +36,19 @@ KINDS: Mapping[str, EventKind] = {
 CHECKS = "provisioner_checks"
 """The statistic in which the role `acceptance` leaves its table, by host."""
 
+PACKAGES = "provisioner_packages"
+"""The statistic in which the role `patched_packages` leaves what it chose, by host."""
+
+MOST_PACKAGES = 5000
+"""So many a machine has at most; what comes after them is not believed."""
+
 LONGEST = 500
 LONGEST_RUN = 1e7
 """Seconds; a task that says it took longer is not believed."""
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+_PACKAGE = re.compile("[a-z0-9][a-z0-9+.-]{1,127}")
+_VERSION = re.compile("[A-Za-z0-9.+:~-]{1,128}")
 
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # terminal sequences, ECMA-48 section 5.4
@@ -140,3 +151,25 @@ def _check(row: Mapping[str, object], secrets: tuple[str, ...]) -> Check:
         result=CheckResult(result) if result in known else CheckResult.FAIL,
         personal=row.get("personal") is True,
     )
+
+
+def packages(record: Mapping[str, object], step: Step) -> dict[str, tuple[PackageChange, ...]]:
+    """Given the record `playbook_on_stats`, return the packages chosen on each asset of the step.
+
+    A row that is not of Debian's form (Debian Policy 5.6.1, 5.6.12) is left out: its file is never looked for.
+    """
+    table = _mapping(_mapping(_mapping(record.get("event_data")).get("artifact_data")).get(PACKAGES))
+    rows = {name: _sequence(table[name])[:MOST_PACKAGES] for name in step.assets if name in table}
+    return {name: tuple(filter(None, map(_package, map(_mapping, found)))) for name, found in rows.items()}
+
+
+def _package(row: Mapping[str, object]) -> PackageChange | None:
+    text = {key: _text(row.get(key)) for key in PackageChange._fields if key != "security"}
+    sound = (
+        _PACKAGE.fullmatch(text["name"])
+        and _PACKAGE.fullmatch(text["architecture"])
+        and _VERSION.fullmatch(text["version"])
+        and (not text["before"] or _VERSION.fullmatch(text["before"]))
+        and _DIGEST.fullmatch(text["sha256"])
+    )
+    return PackageChange(**text, security=row.get("security") is True) if sound else None

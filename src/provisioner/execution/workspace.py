@@ -12,6 +12,7 @@ import shlex
 import shutil
 import string
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from provisioner.execution.receipts import receipt_variables
 from provisioner.model.asset import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from provisioner.execution.ports import Order
     from provisioner.model.asset import Asset
@@ -127,18 +128,22 @@ def _quoted(text: str) -> str:
     return _NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
-def unsafe_yaml(value: object) -> str:
-    """Given data of JSON's kinds, return one line of YAML in which every text is `!unsafe`: never read as a template.
+def unsafe_yaml(data: Mapping[str, object]) -> str:
+    """Given data of JSON's kinds, return one line of YAML in which every text is unsafe: never read as a template.
 
-    JSON's flow style is YAML (YAML 1.2, section 1.3); ansible-core reads `!unsafe` as data that is not rendered.
+    JSON's flow style is YAML (YAML 1.2, section 1.3). The whole is marked, not each text: ansible-core resolves a text
+    that is marked itself anew, quotes or not, and reads `!unsafe "1.10"` as the number 1.1.
     """
+    return f"!unsafe {_flow(data)}"
+
+
+def _flow(value: object) -> str:
     if isinstance(value, str):
-        return f"!unsafe {_quoted(value)}"
-    if isinstance(value, dict):
-        items = (f"{_quoted(str(key))}: {unsafe_yaml(item)}" for key, item in value.items())
-        return "{" + ", ".join(items) + "}"
+        return _quoted(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(str(key))}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(unsafe_yaml(item) for item in value) + "]"
+        return "[" + ", ".join(map(_flow, value)) + "]"
     return json.dumps(value)
 
 

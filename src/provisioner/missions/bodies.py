@@ -35,12 +35,21 @@ CHECK = "check"
 """What the detail table calls the texts of personal checks."""
 
 
+@dataclass(frozen=True)
+class RolloutPart:
+    """The rollout and its wave that a batch belongs to."""
+
+    rollout: str
+    wave: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked for: a plan on assets, under a contract.
 
     `accept` decides about an unknown host key; `ticket` is the ticket the work belongs to; `check` asks for check mode.
-    `spent` is the labour of it, `approval` what the client may have signed for it.
+    `spent` is the labour of it, `approval` what the client may have signed for it. `rollout` is what a batch is of:
+    such work is unattended.
     """
 
     contract: LoadedContract
@@ -51,6 +60,7 @@ class Request:
     check: bool
     spent: Duration | None = None
     approval: Offer | None = None
+    rollout: RolloutPart | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +82,9 @@ class Admission:
 def intent_body(intervention: str, request: Request, admission: Admission) -> Body:
     """The body of `opened`, and of `refused` without its reasons: what was going to be done, on what, under what."""
     content = request.plan.content
+    part = {"rollout": asdict(request.rollout), "unattended": True} if request.rollout else {}
     return {
+        **part,
         "intervention": intervention,
         "contract": request.contract.versions[0].contract.id,
         "contract_digest": request.contract.digest,
@@ -134,7 +146,9 @@ def closing_body(intervention: str, closing: Closing, keep: Keep) -> Body:
 def _asset(result: AssetResult, contact: Contact | None, keep: Keep) -> Body:
     # A reason's text may quote the machine: the entry keeps its code and clause only.
     reason = {"code": result.reason.code, "clause": result.reason.clause} if result.reason else None
+    packages = {"packages": [package._asdict() for package in result.packages]} if result.packages else {}
     return {
+        **packages,
         "name": result.name,
         "outcome": result.outcome.value,
         "ok": result.ok,
@@ -158,6 +172,8 @@ NAMES = frozenset(
     {"intervention", "contract", "contract_digest", "plan_digest", "clause", "mission", "outcome", "assets[]"}
     | {f"assets[].{key}" for key in ("name", "outcome", "trust", "host_key", "reason.code", "reason.clause")}
     | {"assets[].checks[].result", "reasons[].code", "reasons[].clause", "spent"}
+    | {"rollout.rollout", "rollout.wave"}
+    | {f"assets[].packages[].{key}" for key in ("name", "architecture", "before", "version", "sha256")}
     | {f"approval.{key}" for key in ("request", "signature", "signer", "fingerprint")}
 )
 """Where a body holds words of ours, digests, names of contract and machines, and what others signed: read back, and no

@@ -70,4 +70,5 @@ def judge(name: str, result: RunResult, *, clause: str, failed_task: str | None)
         failed_task=failed_task,
         reason=Reason(code=trouble[1], clause=clause, text=trouble[2]) if trouble else None,
         checks=checks,
+        packages=result.packages.get(name, ()),
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from provisioner.model.mission import MissionKind
+    from provisioner.model.package import PackageChange
     from provisioner.model.verdict import Reason
 
 
@@ -80,7 +81,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class AssetResult:
-    """What one machine ended as: counts of tasks, the acceptance table, the first failed task.
+    """What one machine ended as: counts of tasks, the acceptance table, the first failed task, packages chosen for it.
 
     When the run was stopped and no task had failed, `failed_task` is the last one seen.
     """
@@ -92,6 +93,7 @@ class AssetResult:
     failed_task: str | None = None
     reason: Reason | None = None
     checks: tuple[Check, ...] = ()
+    packages: tuple[PackageChange, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

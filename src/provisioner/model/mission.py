@@ -25,5 +25,8 @@ class Mission:
     on_machines: bool
 
 
-MISSIONS: tuple[Mission, ...] = (Mission(MissionKind.WORKSTATION_SETUP, "onboard", on_machines=True),)
+MISSIONS: tuple[Mission, ...] = (
+    Mission(MissionKind.WORKSTATION_SETUP, "onboard", on_machines=True),
+    Mission(MissionKind.SOFTWARE_UPDATES, "patch", on_machines=True),
+)
 """The missions that are executed today; the other kinds load from a contract and wait for theirs."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provisioner.model.package import PackageChange
+
 
 class HostState(StrEnum):
     """What a machine of a rollout ended as. No two of these blur into one another."""
@@ -91,6 +93,36 @@ class End:
 
 
 Decision = Start | Wait | Halt | End
+
+
+@dataclass(frozen=True)
+class HostStanding:
+    """Where one machine stands; the reason is empty for one that is patched, or whose turn is still to come."""
+
+    asset: str
+    wave: str
+    state: HostState
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutStanding:
+    """Where the rollout of a client stands: `rollout` and `begun` are None before the first one.
+
+    `lock` is what the first machines proved, `not_evaluable` the waves of which too few machines were tried, `decision`
+    what is done next, `zone` the time zone of the contract.
+    """
+
+    client: str
+    contract: str
+    zone: str
+    decision: Decision
+    rollout: str | None = None
+    begun: int | None = None
+    ended: int | None = None
+    lock: tuple[PackageChange, ...] = ()
+    not_evaluable: tuple[str, ...] = ()
+    machines: tuple[HostStanding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

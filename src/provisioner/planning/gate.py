@@ -25,13 +25,13 @@ class Tally:
     unreachable: int = 0
     unknown: int = 0
 
-    def add(self, attempt: Attempt) -> None:
-        """Count one machine; one that no connection was tried to says nothing about the update."""
+    def add(self, attempt: Attempt, *, sign: int = 1) -> None:
+        """Count one machine; one that no connection was tried to says nothing about the update. -1 takes it back."""
         if attempt.attempted:
-            self.attempted += 1
-            self.failed += attempt.state in FAILED
-            self.unreachable += attempt.state is HostState.UNREACHABLE
-            self.unknown += attempt.state is HostState.UNKNOWN
+            self.attempted += sign
+            self.failed += sign * (attempt.state in FAILED)
+            self.unreachable += sign * (attempt.state is HostState.UNREACHABLE)
+            self.unknown += sign * (attempt.state is HostState.UNKNOWN)
 
 
 @dataclass(frozen=True)

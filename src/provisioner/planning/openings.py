@@ -60,6 +60,10 @@ class Openings:
             step += _STEP
         return None
 
+    def opened(self, at: int) -> int | None:
+        """When the span began that an instant is in: of several the last one to begin, None where none is open."""
+        return max((opens for opens, closes in self._between(at, at + 1) if opens <= at < closes), default=None)
+
     def is_open(self, at: int) -> bool:
         """Whether change is allowed at an instant."""
         return any(opens <= at < closes for opens, closes in self._between(at, at + 1))

@@ -58,6 +58,15 @@ class Batches:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def drop(self, assets: Iterable[str]) -> None:
+        """Take these out: they had their turn."""
+        gone = frozenset(assets)
+        self._waiting = deque(asset for asset in self._waiting if asset not in gone)
+
+    def put_back(self, assets: Sequence[str]) -> None:
+        """These come again, before the others."""
+        self._waiting.extendleft(reversed(assets))
+
     def take(self) -> tuple[str, ...]:
         """Take the next batch; those that must be apart from one in it keep their place for the next one."""
         batch: list[str] = []

@@ -46,7 +46,7 @@ def simulation_page(found: Simulated, *, contract: str, zone: str) -> list[Secti
     rows = tuple(
         (
             *(wave.name, str(wave.assets), str(wave.attempted), str(wave.failed)),
-            *(str(wave.unreachable), str(wave.unknown), _local(wave.opened, zone), _local(wave.closed, zone)),
+            *(str(wave.unreachable), str(wave.unknown), local(wave.opened, zone), local(wave.closed, zone)),
         )
         for wave in found.waves
     )
@@ -69,8 +69,9 @@ def _comes_to(found: Simulated, zone: str) -> tuple[str, ...]:
     else:
         first = "through"
     touched = f"machines on which a change was begun: {found.blast_radius} of {found.hosts}"
-    return first, touched, f"from {_local(found.started, zone)} to {_local(found.finished, zone)}"
+    return first, touched, f"from {local(found.started, zone)} to {local(found.finished, zone)}"
 
 
-def _local(at: int | None, zone: str) -> str:
+def local(at: int | None, zone: str) -> str:
+    """An instant in a zone, to the minute; empty for none."""
     return "" if at is None else datetime.fromtimestamp(at, ZoneInfo(zone)).isoformat(" ", "minutes")

@@ -1,0 +1,193 @@
+#!/usr/bin/python
+# Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
+"""Install packages in exactly the versions that are given.
+
+Given `packages` (rows of patched_packages_choice), `folder`, and `pool`: whether they come from the files in
+`folder`/pool, each named by its SHA-256, and from nowhere else, instead of the machine's own repositories. apt's timers
+are stopped for the time and started again; another program that has dpkg locked is waited for, at most `patience`
+seconds; an interrupted dpkg is repaired first. Settings that were changed on the machine are kept; nothing is removed
+and nothing is forced.
+
+Returns `trouble`, the installer's complaint in one line, else empty: it does not fail the task, since what became of
+the machine is read afterwards in any case. `waited` seconds, `repaired`, `restart` (why one is due), and without a pool
+`archives`, a list of `{path, sha256}` of the files that were installed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.patch_level_boot import restart_reasons
+
+CLEAN = {
+    "LC_ALL": "C",
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "UCF_FORCE_CONFFOLD": "1",
+    "NEEDRESTART_SUSPEND": "1",
+}
+TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+LOCK = Path("/var/lib/dpkg/lock-frontend")
+KEEP_SETTINGS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+LONGEST = 2700
+
+
+class Trouble(Exception):
+    """The installer's complaint."""
+
+
+def run(*command, timeout=LONGEST, folder="/"):
+    """Run a program; raise Trouble with the line in which it says why it failed."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False, env=CLEAN,
+            stdin=subprocess.DEVNULL, cwd=folder,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Trouble(f"{command[0]} did not end within {timeout} s") from None
+    if done.returncode:
+        lines = [line.strip() for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+        told = [line for line in lines if line.startswith(("dpkg: error", "E: "))] or lines or ["no reason given"]
+        raise Trouble(f"{Path(command[0]).name}: {told[0]} (exit {done.returncode})")
+    return done.stdout
+
+
+@contextmanager
+def quiet_timers():
+    """Keep apt's own timers from starting anything in the meantime."""
+    active = [name for name in TIMERS if subprocess.run(
+        ["systemctl", "is-active", "--quiet", name], check=False, env=CLEAN).returncode == 0]  # fmt: skip
+    if active:
+        subprocess.run(["systemctl", "stop", *active], check=False, env=CLEAN)
+    try:
+        yield
+    finally:
+        if active:
+            subprocess.run(["systemctl", "start", *active], check=False, env=CLEAN)
+
+
+def wait_for_dpkg(patience):
+    """Wait until no other program has dpkg locked; return the seconds it took. Raises Trouble after `patience`."""
+    begun = time.monotonic()
+    while True:
+        with LOCK.open("a") as handle:
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                pass
+            else:
+                return int(time.monotonic() - begun)
+        if time.monotonic() - begun > patience:
+            raise Trouble(f"another program has dpkg locked for more than {patience} s")
+        time.sleep(1)
+
+
+def repair():
+    """Finish what an interrupted dpkg left; return whether there was anything."""
+    audit = subprocess.run(["dpkg", "--audit"], capture_output=True, text=True, check=False, env=CLEAN).stdout
+    if not audit.strip() and not any(Path("/var/lib/dpkg/updates").glob("[0-9]*")):
+        return False
+    # A package that cannot be configured may be the very one that is to be replaced: what is left is read afterwards.
+    with suppress(Trouble):
+        run("dpkg", "--force-confdef", "--force-confold", "--configure", "--pending")
+    return True
+
+
+def digest(path):
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(handle)
+
+
+def _digest(handle):
+    found = hashlib.sha256()
+    for block in iter(lambda: handle.read(1 << 20), b""):
+        found.update(block)
+    return found.hexdigest()
+
+
+def repository(folder):
+    """Make a repository of the files in `folder`/pool; return the options with which apt knows no other.
+
+    Raises Trouble for a file that is not what its name says.
+    """
+    pool, stanzas = folder / "pool", []
+    for path in sorted(pool.glob("*.deb")):
+        if digest(path) != path.stem:
+            raise Trouble(f"{path.name} is not the file that the lock names")
+        control = run("dpkg-deb", "--field", str(path)).strip()
+        stanzas.append(f"{control}\nFilename: ./{path.name}\nSize: {path.stat().st_size}\nSHA256: {path.stem}\n")
+    (pool / "Packages").write_text("\n".join(stanzas))
+    listed = folder / "pool.list"
+    listed.write_text(f"deb [trusted=yes] file:{pool} ./\n")
+    (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    options = {"Dir::Etc::sourcelist": listed, "Dir::Etc::sourceparts": "-", "Dir::State::lists": folder / "lists"}
+    chosen = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    run("apt-get", "-q", *chosen, "update")
+    return chosen
+
+
+def install(packages, folder, *, pool, patience):
+    """Install, and return the files that were."""
+    archives = folder / "archives"
+    (archives / "partial").mkdir(parents=True, exist_ok=True)
+    options = [*KEEP_SETTINGS, "-o", f"DPkg::Lock::Timeout={patience}", "-o", f"Dir::Cache::archives={archives}"]
+    options += ["-o", "APT::Keep-Downloaded-Packages=true"]
+    if pool:
+        options += repository(folder)
+    wanted = [f"{row['name']}:{row['architecture']}={row['version']}" for row in packages]
+    wanted = [name.replace(":all=", "=") for name in wanted]
+    run("apt-get", "-q", "-y", *options, "--no-remove", "--only-upgrade", "install", *wanted)
+    return [] if pool else kept(archives, packages, wanted)
+
+
+def kept(archives, packages, wanted):
+    """Return the files of what was installed; apt copies none from a repository on the machine itself."""
+    found = {digest(path): path for path in archives.glob("*.deb")}
+    if any(row["sha256"] not in found for row in packages):
+        run("apt-get", "-q", "download", *wanted, folder=archives)
+        found = {digest(path): path for path in archives.glob("*.deb")}
+    return [{"path": str(path), "sha256": name} for name, path in sorted(found.items())]
+
+
+def work(given):
+    """Do all of it; return what the task tells."""
+    told = {"trouble": "", "waited": 0, "repaired": False, "archives": []}
+    with quiet_timers():
+        try:
+            told["waited"] = wait_for_dpkg(given["patience"])
+            told["repaired"] = repair()
+            if given["packages"]:
+                folder = Path(given["folder"])
+                told["archives"] = install(given["packages"], folder, pool=given["pool"], patience=given["patience"])
+        except (Trouble, OSError) as problem:
+            told["trouble"] = str(problem)
+    return told
+
+
+def main():
+    """Install, then say whether a restart is due."""
+    module = AnsibleModule(
+        argument_spec={
+            "packages": {"type": "list", "elements": "dict", "required": True},
+            "folder": {"type": "str", "required": True},
+            "pool": {"type": "bool", "default": False},
+            "patience": {"type": "int", "default": 600},
+        },
+        supports_check_mode=True,
+    )
+    told = {"trouble": "", "waited": 0, "repaired": False, "archives": []}
+    if not module.check_mode:
+        told = work(module.params)
+    changed = bool(module.params["packages"]) or told["repaired"]
+    module.exit_json(changed=changed, restart=restart_reasons(), **told)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Plan one batch of a rollout of updates: one playbook on its machines, in the versions of the lock if there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioner.model.mission import MissionKind
+from provisioner.model.plan import Plan, Step
+from provisioner.planning.digest import plan_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from provisioner.model.asset import Asset
+    from provisioner.model.mission_terms import SoftwareUpdates
+    from provisioner.model.package import PackageChange
+    from provisioner.model.plan import Content
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What is to be done: under which terms on which day, with which lock (None: what is pending), from which pool.
+
+    `pool` is the folder of the controller in which the files of packages are kept.
+    """
+
+    updates: SoftwareUpdates
+    day: date
+    lock: tuple[PackageChange, ...] | None
+    pool: str
+
+
+def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work) -> Plan:
+    """Given the machines of a batch, what would run and what is to be done, return the plan.
+
+    A package stays as it is until the last day of its hold, included.
+    """
+    pinned = sorted({pin.package for pin in work.updates.pinned if work.day <= pin.until})
+    given: dict[str, object] = {
+        "patched_packages_locked": work.lock is not None,
+        "patched_packages_lock": [package._asdict() for package in work.lock or ()],
+        "patched_packages_pinned": pinned,
+        "patched_packages_pool": work.pool,
+        "patched_packages_reboot": work.updates.reboot.value,
+    }
+    prefixes = tuple(f"{role}_" for role in content.roles)
+    variables = {
+        asset.name: {name: value for name, value in asset.variables.items() if name.startswith(prefixes)} | given
+        for asset in assets
+    }
+    client, mission = assets[0].client, MissionKind.SOFTWARE_UPDATES
+    steps = (Step(assets=tuple(asset.name for asset in assets), variables=variables),)
+    digest = plan_digest(client, mission, content=content, steps=steps)
+    return Plan(client=client, mission=mission, content=content, steps=steps, digest=digest)

@@ -1,0 +1,149 @@
+"""`invoke patch.*` on real machines with a real repository: canary, pilot, a lock, a broken and a lying package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests import ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.acceptance.conftest import Desk
+    from tests.conftest import LabMachine
+
+REPOSITORY = Path(__file__).resolve().parents[1] / "apt_repository.sh"
+UPDATES: dict[str, Any] = {
+    "waves": [{"name": "canary", "count": 1}, {"name": "broad"}],
+    "gate": {"max_failed": "0%", "max_unreachable": "50%"},
+    "reboot": "never",
+}
+
+
+class Park:
+    """Machines of a desk, and the repository on each of them."""
+
+    def __init__(self, desk: Desk, machines: dict[str, LabMachine]) -> None:
+        self.desk = desk
+        self.machines = machines
+
+    def offer(self, *packages: str, on: str = "") -> None:
+        """Let the repository of every machine, or of one, hold these packages and no others."""
+        script = REPOSITORY.read_text()
+        for name, machine in self.machines.items():
+            if on in ("", name):
+                words = " ".join(packages)
+                given = f"cat > /root/repository.sh <<'END'\n{script}\nEND\n"
+                machine.shell(f"{given}sh /root/repository.sh /srv/apt {words}")
+
+    def version(self, name: str, package: str = "prov-alpha") -> str:
+        return self.machines[name].shell(f"dpkg-query --show --showformat '${{Version}}' {package}").strip()
+
+    def run(self) -> tuple[int, dict[str, Any]]:
+        done = self.desk.invoke("patch.run", "--client", "demo", "--json")
+        print(done.stderr)
+        code, told = done.returncode, json.loads(done.stdout)
+        print(json.dumps(told, indent=1))
+        return code, told
+
+
+@pytest.fixture
+def park(new_desk: Callable[[], Desk], lab_machine: Callable[..., LabMachine]) -> Park:
+    """Two machines with version 1 of two packages; everything else of them is left alone by the tests."""
+    desk = new_desk()
+    desk.contract["missions"] = {"software_updates": UPDATES}
+    machines = {}
+    for name in ("ws-01", "ws-02"):
+        machine = lab_machine(f"{name}-{desk.folder.name}", state=desk.state)
+        # Only what the tests offer: what Debian offers on that day is none of their business.
+        machine.shell("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
+        desk.add("workstations", name, machine.port)
+        machines[name] = machine
+    found = Park(desk, machines)
+    found.offer("prov-alpha=1.0", "prov-beta=1.0")
+    for machine in machines.values():
+        machine.shell("apt-get -q update && apt-get -q -y install prov-alpha prov-beta")
+    desk.write()
+    return found
+
+
+def states(told: dict[str, Any]) -> dict[str, str]:
+    return {row["asset"]: row["state"] for row in told["machines"]}
+
+
+def test_the_canary_proves_what_the_others_get_whatever_the_repository_says(park: Park) -> None:
+    park.offer("prov-alpha=2.0", "prov-beta=2.0")
+    park.offer("prov-alpha=9.0", on="ws-02")
+    code, told = park.run()
+    assert (code, told["ended"] is not None, states(told)) == (0, True, {"ws-01": "patched", "ws-02": "patched"}), told
+    assert [row["version"] for row in told["lock"]] == ["2.0", "2.0"]
+    # The repository of the second had moved on, and had lost a package: it got what the first one proved.
+    assert [park.version(name) for name in park.machines] == ["2.0", "2.0"]
+    assert park.version("ws-02", "prov-beta") == "2.0"
+    assert park.desk.kinds()[-6:] == ["plan", "opened", "closed", "opened", "closed", "wave"]
+    code, verified = park.desk.ask("audit.verify", "--client", "demo")
+    assert (code, verified["status"]) == (0, "OK")
+
+    before = len(park.desk.kinds())
+    code, again = park.run()
+    assert (code, again["interventions"], again["next"]["code"]) == (0, [], "window")
+    assert again["next"]["until"]
+    assert len(park.desk.kinds()) == before, "nothing was due: no entry"
+
+
+def test_a_package_that_fails_halts_after_the_canary_until_a_person_says_why(park: Park) -> None:
+    park.offer("prov-alpha=3.0:fails", "prov-beta=2.0")
+    code, told = park.run()
+    assert (code, told["halted"], told["next"]["code"]) == (6, True, "max_failed"), told
+    assert states(told) == {"ws-01": "partial", "ws-02": "untouched"}
+    assert park.version("ws-02") == "1.0"
+    assert park.run()[0] == 6, "it stays halted"
+    assert park.desk.ask("patch.resume", "--client", "demo")[0] == 2, "a reason is needed"
+
+    park.offer("prov-alpha=4.0", "prov-beta=2.0")
+    code, _ = park.desk.ask("patch.resume", "--client", "demo", "--reason", "version 4 mends it")
+    assert code == 0
+    code, told = park.run()
+    assert (code, states(told)) == (0, {"ws-01": "patched", "ws-02": "patched"}), told
+    assert [park.version(name) for name in park.machines] == ["4.0", "4.0"]
+    assert park.desk.ask("patch.resume", "--client", "demo", "--reason", "again")[0] == 2, "it is over"
+
+
+def test_an_installer_that_says_done_and_does_nothing_is_caught(park: Park) -> None:
+    park.offer("prov-alpha=2.0")
+    liar = 'case "$*" in *" install "*) exit 0;; esac; exec /usr/bin/apt-get.true "$@"'
+    park.machines["ws-01"].shell(
+        f"mv /usr/bin/apt-get /usr/bin/apt-get.true; printf '#!/bin/sh\\n%s\\n' '{liar}' > /usr/bin/apt-get;"
+        "chmod 0755 /usr/bin/apt-get"
+    )
+    code, told = park.run()
+    assert (code, states(told)) == (6, {"ws-01": "failed", "ws-02": "untouched"}), told
+    assert told["machines"][0]["reason"] == "package prov-alpha: 1.0"
+
+
+def test_a_machine_that_does_not_answer_holds_nobody_and_is_tried_again(park: Park) -> None:
+    park.desk.add("workstations", "ws-00", ports.free_port())
+    park.desk.contract["missions"]["software_updates"] = UPDATES | {"waves": [{"name": "first"}]}
+    park.desk.write()
+    park.offer("prov-alpha=2.0")
+    code, told = park.run()
+    assert code == 4
+    assert states(told) == {"ws-00": "unreachable", "ws-01": "patched", "ws-02": "patched"}
+    assert (told["ended"], told["next"]["code"]) == (None, "missed")
+    code, status = park.desk.ask("patch.status", "--client", "demo")
+    assert (code, states(status), status["next"]) == (0, states(told), told["next"])
+    assert sum(status["states"].values()) == 3
+
+
+def test_outside_its_windows_nothing_is_done_or_recorded(park: Park) -> None:
+    far = {"name": "far", "rrule": "FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=2", "start": "02:00", "duration": "1h"}
+    terms = UPDATES | {"windows": [far], "freezes": []}
+    park.desk.contract["missions"]["software_updates"] = terms
+    park.desk.write()
+    code, told = park.run()
+    assert (code, told["rollout"], told["interventions"]) == (0, None, [])
+    assert told["next"]["until"].endswith("01:00:00Z")
+    assert park.desk.ask("audit.log", "--client", "demo")[0] == 2, "the log is empty still"

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Make packages for tests on a machine, and a repository of them: apt_repository.sh FOLDER NAME=VERSION[:KIND] ...
+# KIND is what the package does when it is installed: fails (its postinst), restart (asks for one). Run it again with other
+# packages and the repository holds those and no others. Nothing else of the machine's sources is touched.
+set -eu
+folder=$1
+shift
+rm -rf "$folder"
+mkdir -p "$folder"
+for word in "$@"; do
+    name=${word%%=*}
+    rest=${word#*=}
+    version=${rest%%:*}
+    kind=${rest#"$version"}
+    tree=$(mktemp -d)
+    mkdir -p "$tree/DEBIAN" "$tree/usr/share/$name"
+    chmod 0755 "$tree"
+    echo "$version" > "$tree/usr/share/$name/version"
+    printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Tests <tests@example.org>\nDescription: a test\n' \
+        "$name" "$version" > "$tree/DEBIAN/control"
+    case $kind in
+        :fails) printf '#!/bin/sh\nexit 1\n' > "$tree/DEBIAN/postinst" ;;
+        :restart) printf '#!/bin/sh\ntouch /run/reboot-required\necho %s >> /run/reboot-required.pkgs\n' "$name" > "$tree/DEBIAN/postinst" ;;
+    esac
+    [ -f "$tree/DEBIAN/postinst" ] && chmod 0755 "$tree/DEBIAN/postinst"
+    dpkg-deb --root-owner-group --build "$tree" "$folder" > /dev/null
+    rm -r "$tree"
+done
+cd "$folder"
+: > Packages
+for file in *.deb; do
+    dpkg-deb --field "$file" >> Packages
+    printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$file" "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -d' ' -f1)" >> Packages
+done
+{
+    printf 'Origin: Tests\nLabel: Debian-Security\nSuite: tests-security\nDate: %s\nSHA256:\n' "$(date -Ru)"
+    printf ' %s %s Packages\n' "$(sha256sum Packages | cut -d' ' -f1)" "$(stat -c %s Packages)"
+} > Release
+echo "deb [trusted=yes] file:$folder ./" > /etc/apt/sources.list.d/tests.list
