@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make packages for tests on a machine, and a repository of them: apt_repository.sh FOLDER NAME=VERSION[:KIND] ...
-# KIND is what the package does when it is installed: fails (its postinst), restart (asks for one). Run it again with other
-# packages and the repository holds those and no others. Nothing else of the machine's sources is touched.
+# KIND is what the package does when it is installed: fails (its postinst), restart (asks for one),
+# waits (for /run/go, after it made /run/waiting).
+# Run it again with other packages and the repository holds those and no others. Nothing else of the machine's sources is touched.
 set -eu
 folder=$1
 shift
@@ -20,6 +21,7 @@ for word in "$@"; do
         "$name" "$version" > "$tree/DEBIAN/control"
     case $kind in
         :fails) printf '#!/bin/sh\nexit 1\n' > "$tree/DEBIAN/postinst" ;;
+        :waits) printf '#!/bin/sh\ntouch /run/waiting\nuntil [ -e /run/go ]; do sleep 0.1; done\n' > "$tree/DEBIAN/postinst" ;;
         :restart) printf '#!/bin/sh\ntouch /run/reboot-required\necho %s >> /run/reboot-required.pkgs\n' "$name" > "$tree/DEBIAN/postinst" ;;
     esac
     [ -f "$tree/DEBIAN/postinst" ] && chmod 0755 "$tree/DEBIAN/postinst"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import ports
+from tests.acceptance.conftest import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +111,7 @@ def test_a_package_that_fails_halts_after_the_canary_until_a_person_says_why(par
     code, told = park.run()
     assert (code, states(told)) == (0, {"ws-01": "patched", "ws-02": "patched"}), told
     assert [park.version(name) for name in park.machines] == ["4.0", "4.0"]
+    assert park.version("ws-02", "prov-beta") == "2.0", "what the first try of the canary proved counts"
     assert park.desk.ask("patch.resume", "--client", "demo", "--reason", "again")[0] == 2, "it is over"
 
 
@@ -147,3 +150,30 @@ def test_outside_its_windows_nothing_is_done_or_recorded(park: Park) -> None:
     assert (code, told["rollout"], told["interventions"]) == (0, None, [])
     assert told["next"]["until"].endswith("01:00:00Z")
     assert park.desk.ask("audit.log", "--client", "demo")[0] == 2, "the log is empty still"
+
+
+def test_a_killed_controller_and_a_second_one_at_once(park: Park) -> None:
+    park.offer("prov-alpha=2.0:waits", "prov-beta=2.0")
+    canary, other = park.machines.values()
+    other.shell("touch /run/go")
+    command, environment = park.desk.command("patch.run", "--client", "demo")
+    nothing = subprocess.DEVNULL
+    first = subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=nothing, stdin=nothing)
+    try:
+        canary.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
+        second = park.desk.invoke("patch.run", "--client", "demo")
+        assert (second.returncode, "Alice Acceptance" in second.stderr) == (2, True), second.stderr
+    finally:
+        first.kill()
+        first.wait()
+    canary.shell("touch /run/go")
+    code, told = park.run()
+    assert (code, states(told)) == (0, {"ws-01": "patched", "ws-02": "patched"}), told
+    assert [park.version(name) for name in park.machines] == ["2.0", "2.0"]
+    for machine in (canary, other):
+        unpacked = machine.shell("grep -c ' upgrade prov-alpha:all 1.0 2.0' /var/log/dpkg.log").strip()
+        assert unpacked == "1", "nothing was installed twice"
+    entries = park.desk.ask("audit.log", "--client", "demo")[1]["entries"]
+    outcomes = [row["outcome"] for row in entries if row["kind"] == "closed"]
+    assert outcomes[0] == "interrupted"
+    assert set(outcomes[1:]) <= {"changed", "unchanged"}, "the machine may have finished by itself"

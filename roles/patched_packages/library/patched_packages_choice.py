@@ -7,16 +7,22 @@ they are, return `chosen`, the packages to install; `carried`, those that an upd
 ones that stay, each with `why`; and `later`, why nothing is done now, else empty. Without a lock every pending update
 is chosen. With one, a package of the lock of which an older version is installed; a pending one that the lock lacks
 stays, `why` being `not in the lock`.
+
+`proven` is what an earlier try of the same `rollout` installed and is there now: it is pending no more, and yet belongs
+to what this machine proves. patched_packages_install keeps a note of what it is given.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import json
 import subprocess
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 CLEAN = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+NOTE = Path("/var/lib/provisioner/rollout.json")
 FORMAT = "${Package}\t${Architecture}\t${db:Status-Status}\t${Version}\n"
 
 
@@ -66,6 +72,22 @@ def choose(level, lock, pinned):
     return chosen, carried if chosen else [], kept
 
 
+def noted(rollout):
+    """Return what earlier tries of a rollout were given on this machine."""
+    try:
+        note = json.loads(NOTE.read_text())
+    except (OSError, ValueError):
+        return []
+    return note["packages"] if rollout and note.get("rollout") == rollout else []
+
+
+def proven(rollout, chosen):
+    """Return the packages of earlier tries that are installed now and are not to be installed again."""
+    have, again = installed(), {(row["name"], row["architecture"]) for row in chosen}
+    keyed = [((row["name"], row["architecture"]), row) for row in noted(rollout)]
+    return [row for key, row in keyed if key not in again and have.get(key) == row["version"]]
+
+
 def main():
     """Choose, and return the choice."""
     module = AnsibleModule(
@@ -74,16 +96,18 @@ def main():
             "locked": {"type": "bool", "default": False},
             "lock": {"type": "list", "elements": "dict", "default": []},
             "pinned": {"type": "list", "elements": "str", "default": []},
+            "rollout": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     given = module.params
     chosen, carried, kept = choose(given["level"], given["lock"] if given["locked"] else None, given["pinned"])
     fields = ("name", "architecture", "before", "version", "sha256", "security")
-    slim = [[{key: row[key] for key in fields} for row in rows] for rows in (chosen, carried)]
+    before = [] if given["locked"] else proven(given["rollout"], chosen)
+    slim = [[{key: row[key] for key in fields} for row in rows] for rows in (chosen, carried, before)]
     named = [{"name": row["name"], "version": row["version"], "why": row["why"]} for row in kept]
     later = "the machine runs on battery" if given["level"]["on_battery"] else ""
-    module.exit_json(changed=False, chosen=slim[0], carried=slim[1], kept=named, later=later)
+    module.exit_json(changed=False, chosen=slim[0], carried=slim[1], proven=slim[2], kept=named, later=later)
 
 
 if __name__ == "__main__":

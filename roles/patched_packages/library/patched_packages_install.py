@@ -2,21 +2,23 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
 """Install packages in exactly the versions that are given.
 
-Given `packages` (rows of patched_packages_choice), `folder`, and `pool`: whether they come from the files in
-`folder`/pool, each named by its SHA-256, and from nowhere else, instead of the machine's own repositories. apt's timers
-are stopped for the time and started again; another program that has dpkg locked is waited for, at most `patience`
-seconds; an interrupted dpkg is repaired first. Settings that were changed on the machine are kept; nothing is removed
-and nothing is forced.
+Given `packages` (rows of patched_packages_choice), the id of the `rollout`, `folder`, and `pool`: whether they come
+from the files in `folder`/pool, each named by its SHA-256, and from nowhere else, instead of the machine's own
+repositories. apt's timers are stopped for the time and started again; another program that has dpkg locked is waited
+for, at most `patience` seconds; an interrupted dpkg is repaired first. Settings that were changed on the machine are
+kept; nothing is removed and nothing is forced. Without a pool what is about to be installed is noted, and its files are
+fetched first.
 
 Returns `trouble`, the installer's complaint in one line, else empty: it does not fail the task, since what became of
 the machine is read afterwards in any case. `waited` seconds, `repaired`, `restart` (why one is due), and without a pool
-`archives`, a list of `{path, sha256}` of the files that were installed.
+`archives`, a list of `{path, sha256}` of the files, those of an earlier try that was cut short included.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import subprocess
 import time
 from contextlib import contextmanager, suppress
@@ -33,6 +35,7 @@ CLEAN = {
     "NEEDRESTART_SUSPEND": "1",
 }
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+NOTE = Path("/var/lib/provisioner/rollout.json")
 LOCK = Path("/var/lib/dpkg/lock-frontend")
 KEEP_SETTINGS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 LONGEST = 2700
@@ -53,7 +56,8 @@ def run(*command, timeout=LONGEST, folder="/"):
         raise Trouble(f"{command[0]} did not end within {timeout} s") from None
     if done.returncode:
         lines = [line.strip() for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
-        told = [line for line in lines if line.startswith(("dpkg: error", "E: "))] or lines or ["no reason given"]
+        which = [line for line in lines if line.startswith("dpkg: error")]
+        told = which or [line for line in lines if line.startswith("E: ")] or lines or ["no reason given"]
         raise Trouble(f"{Path(command[0]).name}: {told[0]} (exit {done.returncode})")
     return done.stdout
 
@@ -133,25 +137,40 @@ def repository(folder):
     return chosen
 
 
-def install(packages, folder, *, pool, patience):
-    """Install, and return the files that were."""
+def options(folder, *, pool, patience):
+    """Return the options with which apt does what is asked for here."""
     archives = folder / "archives"
     (archives / "partial").mkdir(parents=True, exist_ok=True)
-    options = [*KEEP_SETTINGS, "-o", f"DPkg::Lock::Timeout={patience}", "-o", f"Dir::Cache::archives={archives}"]
-    options += ["-o", "APT::Keep-Downloaded-Packages=true"]
-    if pool:
-        options += repository(folder)
-    wanted = [f"{row['name']}:{row['architecture']}={row['version']}" for row in packages]
-    wanted = [name.replace(":all=", "=") for name in wanted]
-    run("apt-get", "-q", "-y", *options, "--no-remove", "--only-upgrade", "install", *wanted)
-    return [] if pool else kept(archives, packages, wanted)
+    found = [*KEEP_SETTINGS, "-o", f"DPkg::Lock::Timeout={patience}", "-o", f"Dir::Cache::archives={archives}"]
+    found += ["-o", "APT::Keep-Downloaded-Packages=true", "--no-remove", "--only-upgrade"]
+    return [*found, *repository(folder)] if pool else found
 
 
-def kept(archives, packages, wanted):
-    """Return the files of what was installed; apt copies none from a repository on the machine itself."""
+def exactly(row):
+    """Return a package in the version it is to have, as apt-get takes it."""
+    return f"{row['name']}:{row['architecture']}={row['version']}".replace(":all=", "=")
+
+
+def remember(rollout, packages):
+    """Note what is about to be installed, beside what earlier tries of the rollout were given."""
+    try:
+        note = json.loads(NOTE.read_text())
+    except (OSError, ValueError):
+        note = {}
+    known = note["packages"] if note.get("rollout") == rollout else []
+    keyed = {(row["name"], row["architecture"]): row for row in [*known, *packages]}
+    NOTE.parent.mkdir(mode=0o755, exist_ok=True)
+    NOTE.write_text(json.dumps({"rollout": rollout, "packages": list(keyed.values())}))
+
+
+def fetch(archives, packages, chosen):
+    """Fetch the files of packages, and return them; apt leaves none of a repository on the machine itself."""
+    if packages:
+        run("apt-get", "-q", "-y", *chosen, "--download-only", "install", *map(exactly, packages))
     found = {digest(path): path for path in archives.glob("*.deb")}
-    if any(row["sha256"] not in found for row in packages):
-        run("apt-get", "-q", "download", *wanted, folder=archives)
+    lacking = [row for row in packages if row["sha256"] not in found]
+    if lacking:
+        run("apt-get", "-q", "download", *map(exactly, lacking), folder=archives)
         found = {digest(path): path for path in archives.glob("*.deb")}
     return [{"path": str(path), "sha256": name} for name, path in sorted(found.items())]
 
@@ -163,9 +182,13 @@ def work(given):
         try:
             told["waited"] = wait_for_dpkg(given["patience"])
             told["repaired"] = repair()
-            if given["packages"]:
-                folder = Path(given["folder"])
-                told["archives"] = install(given["packages"], folder, pool=given["pool"], patience=given["patience"])
+            folder, packages = Path(given["folder"]), given["packages"]
+            chosen = options(folder, pool=given["pool"], patience=given["patience"])
+            if not given["pool"]:
+                remember(given["rollout"], packages)
+                told["archives"] = fetch(folder / "archives", packages, chosen)
+            if packages:
+                run("apt-get", "-q", "-y", *chosen, "install", *map(exactly, packages))
         except (Trouble, OSError) as problem:
             told["trouble"] = str(problem)
     return told
@@ -176,6 +199,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "packages": {"type": "list", "elements": "dict", "required": True},
+            "rollout": {"type": "str", "default": ""},
             "folder": {"type": "str", "required": True},
             "pool": {"type": "bool", "default": False},
             "patience": {"type": "int", "default": 600},

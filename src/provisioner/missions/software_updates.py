@@ -298,7 +298,7 @@ def _take(task: Task, ran: Ran, start: Start, services: Services) -> Interventio
     known = {asset.name: asset for asset in task.assets}
     assets = tuple(known[name] for name in start.assets)
     _, day = terms_on(task.contract, at)
-    work = Work(updates=updates, day=day, lock=log.lock, pool=task.pool)
+    work = Work(updates=updates, day=day, lock=log.lock, pool=task.pool, rollout=log.id)
     request = Request(
         contract=task.contract,
         assets=assets,

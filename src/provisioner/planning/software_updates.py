@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class Work:
     """What is to be done: under which terms on which day, with which lock (None: what is pending), from which pool.
 
-    `pool` is the folder of the controller in which the files of packages are kept.
+    `pool` is the folder of the controller in which the files of packages are kept, `rollout` the rollout's id.
     """
 
     updates: SoftwareUpdates
     day: date
     lock: tuple[PackageChange, ...] | None
     pool: str
+    rollout: str
 
 
 def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work) -> Plan:
@@ -43,6 +44,7 @@ def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work)
         "patched_packages_lock": [package._asdict() for package in work.lock or ()],
         "patched_packages_pinned": pinned,
         "patched_packages_pool": work.pool,
+        "patched_packages_rollout": work.rollout,
         "patched_packages_reboot": work.updates.reboot.value,
     }
     prefixes = tuple(f"{role}_" for role in content.roles)

@@ -1,0 +1,308 @@
+"""Driving a rollout against a real log: what is begun, refused, tried again, and never done twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provisioner.errors import StillRunning, UsageError
+from provisioner.ledger.entry import Draft
+from provisioner.missions.software_updates import Ran, Task, halt_rollout, resume_rollout, run_rollout, where_it_stands
+from provisioner.model.contract import Approvals
+from provisioner.model.intervention import Check, CheckResult, Outcome
+from provisioner.model.mission_terms import Allowance, Missions, SoftwareUpdates, Wave
+from provisioner.model.package import PackageChange
+from provisioner.model.rollout import Halt, HostState, Wait
+from provisioner.model.values import Duration, Percentage, Period
+from provisioner.model.window import Window
+from provisioner.testing import (
+    UNREACHABLE,
+    FakeProbe,
+    loaded,
+    make_asset,
+    make_content,
+    make_contract,
+    raising,
+    result,
+    succeed,
+)
+
+if TYPE_CHECKING:
+    from provisioner.execution.ports import Order, RunResult
+    from provisioner.model.asset import Asset
+
+NIGHT = datetime(2026, 11, 24, 22, tzinfo=UTC)
+VIM = PackageChange("vim", "amd64", "1", "2", "a" * 64, security=True)
+HALF = replace(SoftwareUpdates().gate, max_unreachable=Percentage.parse("50%"))
+
+
+@dataclass
+class Clock:
+    """A clock that a test puts forward; it goes on by a second each time it is read."""
+
+    at: datetime = NIGHT
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+
+def row(name: str, found: str, outcome: CheckResult = CheckResult.PASS) -> Check:
+    return Check(name=name, asked="2", found=found, result=outcome)
+
+
+def patched(order: Order) -> RunResult:
+    """Every machine took vim 2."""
+    names = [asset.name for asset in order.assets]
+    done = result(succeed(order).tallies, checks=dict.fromkeys(names, (row("package vim", "2"),)))
+    return replace(done, packages=dict.fromkeys(names, (VIM,)))
+
+
+def failing(order: Order) -> RunResult:
+    """No machine took it, whatever the installer said."""
+    names = [asset.name for asset in order.assets]
+    return result(succeed(order).tallies, checks=dict.fromkeys(names, (row("package vim", "1", CheckResult.FAIL),)))
+
+
+@dataclass
+class Park:
+    """A desk with machines under a contract that has a window of four hours every night at ten, UTC."""
+
+    desk: Any
+    clock: Clock = field(default_factory=Clock)
+    names: tuple[str, ...] = ("ws-1", "ws-2", "ws-3")
+    terms: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def task(self) -> Task:
+        window = Window(name="night", rrule="FREQ=DAILY", start=time(22), duration=Duration.parse("4h"), timezone="UTC")
+        waves = (Wave(name="canary", count=1), Wave(name="broad"))
+        updates = SoftwareUpdates(**{"windows": (window,), "waves": waves, **self.terms})
+        contract = make_contract(timezone="UTC", missions=Missions(software_updates=updates), **self.fields)
+        return Task(
+            client="demo",
+            contract=loaded(contract),
+            assets=tuple(self.asset(name) for name in self.names),
+            content=make_content("patched_packages", "acceptance"),
+            pool="/pool",
+            accept=lambda _: False,
+        )
+
+    def asset(self, name: str) -> Asset:
+        return make_asset(name)
+
+    def run(self) -> Ran:
+        self.desk.now = self.clock
+        return run_rollout(self.task(), self.desk.services())
+
+    def say(self, word: Any, reason: str = "because") -> None:
+        self.desk.now = self.clock
+        with self.desk.book() as book:
+            word(self.task(), book, self.desk.services(), reason=reason)
+
+    def states(self) -> dict[str, HostState]:
+        with self.desk.book() as book:
+            found = where_it_stands(self.task(), book, at=int(self.clock.at.timestamp())).log
+        assert found is not None
+        return found.states
+
+    def batches(self) -> list[tuple[str, ...]]:
+        return [tuple(asset.name for asset in order.assets) for order in self.desk.executor.orders]
+
+
+@pytest.fixture
+def park(desk: Any) -> Park:
+    desk.executor.answer = patched
+    return Park(desk)
+
+
+def test_waves_in_turn_and_what_the_first_proved_for_the_others(park: Park) -> None:
+    ran = park.run()
+    assert park.batches() == [("ws-1",), ("ws-2", "ws-3")]
+    first, second = (order.step.variables for order in park.desk.executor.orders)
+    assert (first["ws-1"]["patched_packages_locked"], first["ws-1"]["patched_packages_lock"]) == (False, [])
+    assert second["ws-2"]["patched_packages_locked"] is True
+    assert second["ws-3"]["patched_packages_lock"] == [VIM._asdict()]
+    assert (ran.outcomes, set(park.states().values())) == ((Outcome.CHANGED, Outcome.CHANGED), {HostState.PATCHED})
+    kinds = ["key", "contract", "plan", "opened", "closed", "opened", "closed", "wave"]
+    assert park.desk.kinds() == kinds
+    (ended,) = park.desk.bodies("wave")
+    assert [machine["state"] for machine in ended["machines"]] == ["patched"] * 3
+    opened = park.desk.bodies("opened")[0]
+    assert (opened["unattended"], opened["rollout"]["wave"]) == (True, "canary")
+
+
+def test_one_rollout_a_window_and_the_next_one_in_the_next(park: Park) -> None:
+    park.run()
+    before = park.desk.kinds()
+    again = park.run()
+    assert isinstance(again.decision, Wait)
+    assert again.decision.until == int((NIGHT + timedelta(days=1)).timestamp())
+    assert (again.outcomes, park.desk.kinds()) == ((), before)
+    park.clock.at = NIGHT + timedelta(days=1, minutes=5)
+    park.run()
+    assert park.desk.kinds().count("plan") == 2
+
+
+def test_w12_a_late_call_outside_the_window_does_nothing_and_records_nothing(park: Park) -> None:
+    park.clock.at = NIGHT + timedelta(hours=11)
+    ran = park.run()
+    assert isinstance(ran.decision, Wait)
+    assert (park.batches(), park.desk.kinds()) == ([], [])
+
+
+def test_a_failed_canary_halts_until_it_is_resumed_and_is_tried_first_then(park: Park) -> None:
+    park.desk.executor.answer = failing
+    ran = park.run()
+    assert isinstance(ran.decision, Halt)
+    assert (ran.outcomes[0], park.batches()) == (Outcome.HALTED, [("ws-1",)])
+    assert park.run().interventions == [], "nothing more starts"
+    assert park.desk.kinds().count("halt") == 1
+    park.desk.executor.answer = patched
+    park.say(resume_rollout)
+    park.run()
+    assert park.batches() == [("ws-1",), ("ws-1",), ("ws-2", "ws-3")]
+    assert set(park.states().values()) == {HostState.PATCHED}
+    assert "because" not in str(park.desk.bodies("resume")), "a person's words stay out of the entry"
+
+
+def test_a_person_halts_and_nothing_starts(park: Park) -> None:
+    park.terms["waves"] = (Wave(name="canary", count=1, soak=Duration.parse("1h")), Wave(name="broad"))
+    park.run()
+    park.say(halt_rollout)
+    park.clock.at += timedelta(hours=2)
+    assert isinstance(park.run().decision, Halt)
+    assert park.batches() == [("ws-1",)]
+    with pytest.raises(UsageError, match="halted already"):
+        park.say(halt_rollout)
+
+
+def test_a_second_person_where_the_contract_wants_one(park: Park) -> None:
+    park.fields["approvals"] = Approvals(second_person=("patch.resume",))
+    park.desk.executor.answer = failing
+    park.run()
+    with pytest.raises(UsageError, match="another person"):
+        park.say(resume_rollout)
+    park.desk.operator = "Somebody Else"
+    park.say(resume_rollout)
+
+
+def test_w11_a_machine_that_was_off_is_caught_up_in_the_next_window(park: Park) -> None:
+    park.terms["gate"] = HALF
+    park.desk.probe = FakeProbe({"ws-3": UNREACHABLE})
+    ran = park.run()
+    assert isinstance(ran.decision, Wait)
+    assert (ran.decision.code, park.states()["ws-3"]) == ("missed", HostState.UNREACHABLE)
+    park.clock.at += timedelta(hours=1)
+    assert park.run().interventions == [], "once in a window"
+    park.desk.probe = FakeProbe()
+    park.clock.at = NIGHT + timedelta(days=1, minutes=5)
+    park.run()
+    assert park.batches() == [("ws-1",), ("ws-2",), ("ws-3",)], "and nobody else a second time"
+    assert park.states()["ws-3"] is HostState.PATCHED
+    assert park.desk.kinds()[-1] == "wave"
+
+
+def test_w11_a_machine_that_stays_off_is_a_named_miss_in_the_end(park: Park) -> None:
+    park.terms["gate"] = HALF
+    park.desk.probe = FakeProbe({"ws-3": UNREACHABLE})
+    for day in range(3):
+        park.clock.at = NIGHT + timedelta(days=day, minutes=5)
+        park.run()
+    (ended,) = park.desk.bodies("wave")
+    found = {machine["asset"]: (machine["state"], machine["reason"]) for machine in ended["machines"]}
+    assert found["ws-3"] == ("unreachable", "connection_refused")
+    assert park.desk.probe.reached.count("ws-3") == 3
+
+
+def test_a_killed_controller_gives_its_batch_another_turn_and_nobody_else(park: Park) -> None:
+    def die_at_the_second(order: Order) -> RunResult:
+        if len(park.desk.executor.orders) == 2:
+            raise StillRunning("the intent stays open, as after a kill")
+        return patched(order)
+
+    park.desk.executor.answer = die_at_the_second
+    with pytest.raises(StillRunning):
+        park.run()
+    assert park.desk.kinds()[-1] == "opened"
+    park.desk.executor.answer = patched
+    park.run()
+    assert park.batches() == [("ws-1",), ("ws-2", "ws-3"), ("ws-2", "ws-3")]
+    assert set(park.states().values()) == {HostState.PATCHED}
+
+
+def test_interrupted_by_a_person_it_stops_and_goes_on_later(park: Park) -> None:
+    park.desk.executor.answer = raising(KeyboardInterrupt())
+    ran = park.run()
+    assert (ran.outcomes, park.batches()) == ((Outcome.INTERRUPTED,), [("ws-1",)])
+    park.desk.executor.answer = patched
+    park.run()
+    assert set(park.states().values()) == {HostState.PATCHED}
+
+
+def test_two_controllers_at_once_one_works(park: Park) -> None:
+    park.desk.leases.held.add(("demo", ".rollout"))
+    with pytest.raises(UsageError):
+        park.run()
+    assert park.desk.kinds() == []
+
+
+def test_an_incident_while_a_wave_is_watched_stops_the_next(park: Park) -> None:
+    park.terms["waves"] = (Wave(name="canary", count=1, soak=Duration.parse("1h")), Wave(name="broad"))
+    park.run()
+    event = {"kind": "opened", "ticket": "T-1", "priority": "P1", "asset": "ws-1", "at": "2026-11-24T22:30:00Z"}
+    with park.desk.book() as book:
+        book.append([Draft("ticket", park.clock(), book.pseudonym("Anne"), event)])
+    park.clock.at += timedelta(hours=2)
+    ran = park.run()
+    assert isinstance(ran.decision, Halt)
+    assert (ran.decision.code, park.batches()) == ("incident", [("ws-1",)])
+
+
+def test_a_machine_that_left_is_named_and_holds_nobody(park: Park) -> None:
+    park.terms["waves"] = (Wave(name="canary", count=1, soak=Duration.parse("1h")), Wave(name="broad"))
+    park.run()
+    park.names = ("ws-1", "ws-3")
+    park.clock.at += timedelta(hours=2)
+    park.run()
+    assert park.batches() == [("ws-1",), ("ws-3",)]
+    (ended,) = park.desk.bodies("wave")
+    assert {machine["asset"]: machine["state"] for machine in ended["machines"]} == {
+        "ws-1": "patched",
+        "ws-2": "untouched",
+        "ws-3": "patched",
+    }
+    assert "no longer in hosts.yml" in str(ended["machines"])
+
+
+def test_a_batch_that_the_contract_refuses_halts_and_is_refused_once(park: Park) -> None:
+    park.terms["allowance"] = Allowance(count=1, per=Period.MONTH)
+    ran = park.run()
+    assert isinstance(ran.decision, Halt)
+    assert (ran.decision.code, park.batches()) == ("refused", [("ws-1",)])
+    park.run()
+    assert park.desk.kinds().count("refused") == 1
+
+
+def test_no_machine_proven_no_second_wave(park: Park) -> None:
+    park.terms["gate"] = replace(HALF, max_unreachable=Percentage.parse("100%"))
+    park.desk.probe = FakeProbe({"ws-1": UNREACHABLE})
+    ran = park.run()
+    assert isinstance(ran.decision, Halt)
+    assert (ran.decision.code, park.batches()) == ("unproven", [])
+
+
+def test_nothing_covered_is_no_success(park: Park) -> None:
+    park.names = ()
+    with pytest.raises(UsageError, match="covers no machine"):
+        park.run()
+    assert park.desk.kinds() == []
+
+
+def test_a_contract_that_promises_no_updates(park: Park) -> None:
+    task = replace(park.task(), contract=loaded(make_contract()))
+    with pytest.raises(UsageError, match="promises no software_updates"):
+        run_rollout(task, park.desk.services())
