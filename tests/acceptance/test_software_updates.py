@@ -177,3 +177,21 @@ def test_a_killed_controller_and_a_second_one_at_once(park: Park) -> None:
     outcomes = [row["outcome"] for row in entries if row["kind"] == "closed"]
     assert outcomes[0] == "interrupted"
     assert set(outcomes[1:]) <= {"changed", "unchanged"}, "the machine may have finished by itself"
+
+
+def test_a_scan_names_what_is_pending_and_changes_nothing(park: Park) -> None:
+    park.offer("prov-alpha=2.0", "prov-beta=1.0")
+    park.desk.add("workstations", "ws-00", ports.free_port())
+    park.desk.write()
+    code, told = park.desk.ask("patch.scan", "--client", "demo")
+    found = {row["name"]: (row["outcome"], [package["name"] for package in row["packages"]]) for row in told["assets"]}
+    assert (code, told["outcome"]) == (4, "unreachable")
+    assert found["ws-00"] == ("unreachable", [])
+    assert found["ws-01"] == found["ws-02"] == ("unchanged", ["prov-alpha"])
+    package = told["assets"][1]["packages"][0]
+    assert (package["before"], package["version"], package["security"]) == ("1.0", "2.0", True)
+    assert park.version("ws-01") == "1.0"
+    assert park.desk.kinds()[-2:] == ["opened", "closed"]
+    assert park.desk.ask("patch.scan", "--client", "demo", "--host", "ws-99")[0] == 2
+    told_person = park.desk.invoke("patch.scan", "--client", "demo", "--host", "ws-01")
+    assert (told_person.returncode, "prov-alpha" in told_person.stdout) == (0, True)

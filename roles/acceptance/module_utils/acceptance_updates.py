@@ -28,6 +28,12 @@ def kept_back(check):
         yield not_applicable(f"{check['name']} {package['name']}", package["version"], package["why"])
 
 
+def pending_updates(check):
+    """As many updates are pending as the first reading found; apt's own list is another program's."""
+    listed = [line for line in output("apt", "list", "--upgradable").splitlines() if "upgradable from" in line]
+    yield compare(check["name"], int(check["asked"]), len(listed))
+
+
 def complaint(check):
     """What the installer said."""
     yield row(check["name"], check["asked"], check["said"] or "no complaint", ok=not check["said"])
@@ -76,5 +82,6 @@ READERS = {
     "kept_back": kept_back,
     "not_now": not_now,
     "package_versions": package_versions,
+    "pending_updates": pending_updates,
     "restart": restart,
 }

@@ -47,7 +47,7 @@ namespace = Collection(
         ticket.unknown,
         ticket.maintenance,
     ),
-    _group("patch", patch.run, patch.status, patch.halt, patch.resume, patch.simulate),
+    _group("patch", patch.scan, patch.run, patch.status, patch.halt, patch.resume, patch.simulate),
     _group("sla", sla.replay, sla.statement),
     _group("lab", lab.up, lab.down, lab.status),
     _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign, dev.generate),

@@ -101,9 +101,44 @@ RUN_HELP = {
 RUN_EXAMPLE = "invoke patch.run --client demo"
 
 
-@command(
-    help={**RUN_HELP, "accept-new-key": "accept a machine's host key at first contact (a changed key is refused)"},
-)
+KEY_HELP = "accept a machine's host key at first contact (a changed key is refused)"
+
+
+@command(help={**RUN_HELP, "host": "this machine only (default: every covered one)", "accept-new-key": KEY_HELP})
+def scan(
+    _context: Context,
+    client: str = "",
+    host: str = "",
+    contract_id: str = "",
+    accept_new_key: bool = False,
+    json: bool = False,
+) -> int:
+    """Read what updates machines wait for: packages, versions, which are security updates. Recorded; nothing changes.
+
+    Example: invoke patch.scan --client demo --host ws-01
+    """
+    from provisioner.cli import wiring
+    from provisioner.cli.present import Told, page
+    from provisioner.cli.wiring import anchors, rollouts
+    from provisioner.missions.software_updates import scan as read
+    from provisioner.model.intervention import EXIT_CODES
+    from provisioner.reporting.interventions import intervention_document
+    from provisioner.reporting.rollout_standing import scan_page
+
+    name = required("client", client, "invoke patch.scan --client demo")
+    site = wiring.site(writes=True)
+    with Told(to_stdout=not json) as progress:
+        task = rollouts.task(site, name, contract_id=contract_id, accept=accept_new_key, playbook=rollouts.SCAN)
+        found = read(task, rollouts.services(site, task, progress), host=host)
+    if json:
+        print_json(intervention_document(found))
+    else:
+        page(scan_page(found))
+    anchors.anchor_quietly(site, name, say=say)
+    return EXIT_CODES[found.outcome]
+
+
+@command(help={**RUN_HELP, "accept-new-key": KEY_HELP})
 def run(
     _context: Context,
     client: str = "",

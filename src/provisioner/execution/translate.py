@@ -37,7 +37,7 @@ CHECKS = "provisioner_checks"
 """The statistic in which the role `acceptance` leaves its table, by host."""
 
 PACKAGES = "provisioner_packages"
-"""The statistic in which the role `patched_packages` leaves what it chose, by host."""
+"""The statistic in which `patch_level` leaves what is pending, and `patched_packages` what it chose, by host."""
 
 MOST_PACKAGES = 5000
 """So many a machine has at most; what comes after them is not believed."""

@@ -33,6 +33,15 @@ class Work:
     rollout: str
 
 
+def plan_patch_scan(assets: Sequence[Asset], content: Content) -> Plan:
+    """Given machines and what would run, return the plan that only reads what is pending on them."""
+    variables: dict[str, dict[str, object]] = {asset.name: {} for asset in assets}
+    client, mission = assets[0].client, MissionKind.SOFTWARE_UPDATES
+    steps = (Step(assets=tuple(variables), variables=variables),)
+    digest = plan_digest(client, mission, content=content, steps=steps)
+    return Plan(client=client, mission=mission, content=content, steps=steps, digest=digest)
+
+
 def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work) -> Plan:
     """Given the machines of a batch, what would run and what is to be done, return the plan.
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from provisioner.missions.services import Progress, Services
     from provisioner.model.rollout import RolloutStanding
 
-MISSION = "software_updates"
+MISSION, SCAN = "software_updates", "patch_scan"
+"""The playbooks of a batch, and of a reading."""
 
 
-def task(where: Site, client: str, *, contract_id: str, accept: bool) -> Task:
+def task(where: Site, client: str, *, contract_id: str, accept: bool, playbook: str = MISSION) -> Task:
     """Read a client's configuration; UsageError where not exactly one contract decides."""
     found = wiring.configuration(where, client)
     ones = standing_ones(found.contracts, wiring.now(), contract_id=contract_id or None)
@@ -29,7 +30,7 @@ def task(where: Site, client: str, *, contract_id: str, accept: bool) -> Task:
         client=client,
         contract=ones[0],
         assets=tuple(found.inventory.assets),
-        content=wiring.content(where, MISSION),
+        content=wiring.content(where, playbook),
         pool=str(where.settings.state / "pools" / client),
         accept=lambda _fingerprint: accept,
     )
