@@ -184,11 +184,12 @@ def test_a_scan_names_what_is_pending_and_changes_nothing(park: Park) -> None:
     park.desk.add("workstations", "ws-00", ports.free_port())
     park.desk.write()
     code, told = park.desk.ask("patch.scan", "--client", "demo")
-    found = {row["name"]: (row["outcome"], [package["name"] for package in row["packages"]]) for row in told["assets"]}
+    pending = told["pending"]
+    found = {row["name"]: (row["outcome"], [one["name"] for one in pending[row["name"]]]) for row in told["assets"]}
     assert (code, told["outcome"]) == (4, "unreachable")
     assert found["ws-00"] == ("unreachable", [])
     assert found["ws-01"] == found["ws-02"] == ("unchanged", ["prov-alpha"])
-    package = told["assets"][1]["packages"][0]
+    package = pending["ws-01"][0]
     assert (package["before"], package["version"], package["security"]) == ("1.0", "2.0", True)
     assert park.version("ws-01") == "1.0"
     assert park.desk.kinds()[-2:] == ["opened", "closed"]

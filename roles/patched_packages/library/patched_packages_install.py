@@ -143,7 +143,7 @@ def options(folder, *, pool, patience):
     (archives / "partial").mkdir(parents=True, exist_ok=True)
     found = [*KEEP_SETTINGS, "-o", f"DPkg::Lock::Timeout={patience}", "-o", f"Dir::Cache::archives={archives}"]
     found += ["-o", "APT::Keep-Downloaded-Packages=true", "--no-remove", "--only-upgrade"]
-    return [*found, *repository(folder)] if pool else found
+    return [*found, *repository(folder)] if pool and any((folder / "pool").glob("*.deb")) else found
 
 
 def exactly(row):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from provisioner.cli import contract, dev, doctor, due, lab, onboard, patch, sla, ticket
+from provisioner.cli import contract, dev, doctor, due, lab, onboard, patch, patch_ahead, sla, ticket
 from provisioner.cli.audit import checkpoint, erase, export, keys, reading, reconcile, witness
 
 
@@ -47,7 +47,17 @@ namespace = Collection(
         ticket.unknown,
         ticket.maintenance,
     ),
-    _group("patch", patch.scan, patch.run, patch.status, patch.halt, patch.resume, patch.simulate),
+    _group(
+        "patch",
+        patch.scan,
+        patch_ahead.plan,
+        patch.run,
+        patch.status,
+        patch.halt,
+        patch.resume,
+        patch.simulate,
+        patch_ahead.timers,
+    ),
     _group("sla", sla.replay, sla.statement),
     _group("lab", lab.up, lab.down, lab.status),
     _group("dev", dev.check, dev.test, dev.full, dev.molecule, dev.bench, dev.campaign, dev.generate),

@@ -131,7 +131,8 @@ def scan(
         task = rollouts.task(site, name, contract_id=contract_id, accept=accept_new_key, playbook=rollouts.SCAN)
         found = read(task, rollouts.services(site, task, progress), host=host)
     if json:
-        print_json(intervention_document(found))
+        pending = {one.name: [package._asdict() for package in one.packages] for one in found.assets}
+        print_json({**intervention_document(found), "pending": pending})
     else:
         page(scan_page(found))
     anchors.anchor_quietly(site, name, say=say)

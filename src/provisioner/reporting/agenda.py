@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -115,3 +115,22 @@ def uid(item: Item) -> str:
 def is_ours(data: bytes) -> bool:
     """Whether bytes are a calendar that `agenda_calendar` made."""
     return data.startswith(b"BEGIN:VCALENDAR\r\n") and f"\r\nPRODID:{PRODUCT}\r\n".encode() in data
+
+
+def openings_calendar(client: str, contract: str, spans: Sequence[tuple[int, int]], *, at: int) -> bytes:
+    """Given the openings of a client's rollouts (POSIX seconds), return them as iCalendar; `at` is when it was made."""
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    for opens, closes in spans:
+        event = Event()
+        parts = (client, contract, "opening", str(opens))
+        event.add("uid", f"{sha256(chr(10).join(parts).encode()).hexdigest()[:32]}@provisioner")
+        event.add("dtstamp", at_instant(at))
+        event.add("dtstart", at_instant(opens))
+        event.add("dtend", at_instant(closes))
+        event.add("summary", f"{client}: software updates may run")
+        event.add("description", f"contract {contract}, missions.software_updates.windows")
+        calendar.add_component(event)
+    written: bytes = calendar.to_ical()
+    return written

@@ -34,7 +34,6 @@ def _asset(result: AssetResult) -> dict[str, object]:
         "changed": result.changed,
         "failed_task": result.failed_task,
         "reason": _reason(result.reason),
-        "packages": [package._asdict() for package in result.packages],
         "checks": [
             {"name": check.name, "asked": check.asked, "found": check.found, "result": check.result.value}
             for check in result.checks

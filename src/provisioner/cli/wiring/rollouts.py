@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
 from provisioner.cli.wiring.service import book_if_begun
 from provisioner.errors import UsageError
+from provisioner.execution.timers import MARK, units, verify
 from provisioner.missions.software_updates import Task, where_it_stands
 from provisioner.missions.standing import standing_ones
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.cli.wiring import Site
     from provisioner.missions.services import Progress, Services
     from provisioner.model.rollout import RolloutStanding
@@ -49,3 +55,39 @@ def standing(where: Site, client: str, *, contract_id: str) -> RolloutStanding:
     at = int(wiring.now().timestamp())
     with book_if_begun(where, client) as book:
         return where_it_stands(one, book, at=at).standing(one)
+
+
+def timer_units(where: Site, client: str) -> dict[str, str]:
+    """The text of each unit of a client's timer; what provisioner reads of this environment goes with them."""
+    environment = {name: value for name, value in os.environ.items() if name.startswith("PROVISIONER_")}
+    if "@" in environment.get("PROVISIONER_DATABASE_URL", ""):
+        said = "PROVISIONER_DATABASE_URL may hold a password, and everybody may read what a unit is given"
+        raise UsageError(said, hint="unset it here, and give it to the service by a drop-in with EnvironmentFile=")
+    invoke = Path(sys.executable).parent / "invoke"
+    return units(client, invoke=invoke, checkout=where.checkout, environment=environment)
+
+
+def unit_text(file: Path) -> str | None:
+    """What a unit's file holds; None where there is none that can be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def write_units(folder: Path, wanted: Mapping[str, str]) -> None:
+    """Write units; UsageError where a file of that name is somebody else's, or cannot be written."""
+    there = [unit for unit in wanted if (folder / unit).exists()]
+    foreign = [unit for unit in there if not (unit_text(folder / unit) or "").startswith(MARK)]
+    if foreign:
+        raise UsageError(f"{folder / foreign[0]} was not written by patch.timers", hint="move it away first")
+    for unit, text in wanted.items():
+        try:
+            (folder / unit).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{folder / unit}: {error.strerror}", hint="name a folder of yours by --into") from error
+
+
+def verify_units(folder: Path, names: list[str]) -> str:
+    """What systemd complains of in these units; nothing when they are sound."""
+    return verify(folder, names)

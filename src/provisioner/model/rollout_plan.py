@@ -1,0 +1,42 @@
+"""The rollout that would begin next. Instants are POSIX seconds, lengths of time seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PlannedWave:
+    """One wave: its machines, and when it would begin and be through if nothing fails; None where it never would."""
+
+    name: str
+    assets: tuple[str, ...]
+    begins: int | None
+    through: int | None
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A deadline of the contract: how old an update may be on the last machine, best and worst, in seconds.
+
+    Best is one known when the rollout begins; worst one that is known just after, and has to wait for the next.
+    """
+
+    name: str
+    promised: int
+    best: int | None
+    worst: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutPlan:
+    """What would be done under a contract. `digest` is over contract and waves: not over instants."""
+
+    contract: str
+    zone: str
+    digest: str
+    at: int
+    batch: int
+    waves: tuple[PlannedWave, ...]
+    deadlines: tuple[Deadline, ...]
+    openings: tuple[tuple[int, int], ...]
