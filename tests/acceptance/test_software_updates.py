@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,13 @@ class Park:
 
     def version(self, name: str, package: str = "prov-alpha") -> str:
         return self.machines[name].shell(f"dpkg-query --show --showformat '${{Version}}' {package}").strip()
+
+    def batches(self) -> list[list[str]]:
+        """The machines of each intervention, in order."""
+        rows = self.desk.ask("audit.log", "--client", "demo")[1]["entries"]
+        opened = [str(row["index"]) for row in rows if row["kind"] == "opened"]
+        shown = [self.desk.ask("audit.show", "--client", "demo", "--entry", index)[1]["entries"] for index in opened]
+        return [entries[0]["body"]["assets"] for entries in shown]
 
     def run(self) -> tuple[int, dict[str, Any]]:
         done = self.desk.invoke("patch.run", "--client", "demo", "--json")
@@ -196,3 +204,53 @@ def test_a_scan_names_what_is_pending_and_changes_nothing(park: Park) -> None:
     assert park.desk.ask("patch.scan", "--client", "demo", "--host", "ws-99")[0] == 2
     told_person = park.desk.invoke("patch.scan", "--client", "demo", "--host", "ws-01")
     assert (told_person.returncode, "prov-alpha" in told_person.stdout) == (0, True)
+
+
+def silence(machine: LabMachine) -> None:
+    """Nothing answers any more, and nothing says so: as when packets are dropped."""
+    machine.engine.call("pause", machine.running.container)
+
+
+def speak(machine: LabMachine) -> None:
+    machine.engine.call("unpause", machine.running.container)
+
+
+def hang_up(machine: LabMachine) -> None:
+    """Every connection is reset, and no new one is taken."""
+    machine.shell("systemctl stop ssh; pkill -KILL sshd; true")
+
+
+def answer(machine: LabMachine) -> None:
+    machine.shell("systemctl start ssh")
+
+
+@pytest.mark.parametrize(("fault", "end"), [(silence, speak), (hang_up, answer)], ids=["silence", "reset"])
+def test_a_connection_that_is_lost_in_the_middle_is_unknown_and_settled_later(
+    park: Park, fault: Callable[[LabMachine], None], end: Callable[[LabMachine], None]
+) -> None:
+    terms = UPDATES | {"waves": [{"name": "all"}], "gate": {"max_failed": "0%", "max_unreachable": "0%"}}
+    park.desk.contract["missions"]["software_updates"] = terms
+    park.desk.write()
+    park.offer("prov-alpha=2.0:waits", "prov-beta=2.0")
+    lost, sound = park.machines.values()
+    sound.shell("touch /run/go")
+    command, environment = park.desk.command("patch.run", "--client", "demo", "--json")
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdin=nothing, stdout=pipe, stderr=nothing) as run:
+        lost.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
+        fault(lost)
+        begun = time.monotonic()
+        printed, _ = run.communicate(timeout=120)
+        took = time.monotonic() - begun
+    end(lost)
+    told = json.loads(printed)
+    assert states(told) == {"ws-01": "unknown", "ws-02": "patched"}, told
+    assert (run.returncode, told["next"]["code"]) == (6, "max_unreachable")
+    # Five seconds between keepalives, of which three may be missed; then 45 more at the most.
+    assert took < 20 + 45, f"{took:.0f} s"
+    lost.shell("touch /run/go; for _ in $(seq 300); do fuser -s /var/lib/dpkg/lock || break; sleep 0.1; done")
+    assert park.desk.ask("patch.resume", "--client", "demo", "--reason", "the cable is in again")[0] == 0
+    code, told = park.run()
+    assert (code, states(told)) == (0, {"ws-01": "patched", "ws-02": "patched"}), told
+    assert park.version("ws-01") == park.version("ws-02") == "2.0"
+    assert park.batches()[-1] == ["ws-01"], "the sound one is not touched again"
