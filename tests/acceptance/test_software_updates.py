@@ -13,7 +13,7 @@ from tests import ports
 from tests.acceptance.conftest import CHECKOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.acceptance.conftest import Desk
     from tests.conftest import LabMachine
@@ -61,7 +61,7 @@ class Park:
 
 
 @pytest.fixture
-def park(new_desk: Callable[[], Desk], lab_machine: Callable[..., LabMachine]) -> Park:
+def park(new_desk: Callable[[], Desk], lab_machine: Callable[..., LabMachine]) -> Iterator[Park]:
     """Two machines with version 1 of two packages; everything else of them is left alone by the tests."""
     desk = new_desk()
     desk.contract["missions"] = {"software_updates": UPDATES}
@@ -77,7 +77,10 @@ def park(new_desk: Callable[[], Desk], lab_machine: Callable[..., LabMachine]) -
     for machine in machines.values():
         machine.shell("apt-get -q update && apt-get -q -y install prov-alpha prov-beta")
     desk.write()
-    return found
+    yield found
+    # Machines of one test alone: with those of all of them at once systemd would find no inotify instance.
+    for machine in machines.values():
+        machine.engine.call("rm", "--force", "--ignore", "--time", "0", machine.running.container)
 
 
 def states(told: dict[str, Any]) -> dict[str, str]:
@@ -185,6 +188,17 @@ def test_a_killed_controller_and_a_second_one_at_once(park: Park) -> None:
     outcomes = [row["outcome"] for row in entries if row["kind"] == "closed"]
     assert outcomes[0] == "interrupted"
     assert set(outcomes[1:]) <= {"changed", "unchanged"}, "the machine may have finished by itself"
+
+
+def test_check_mode_says_what_would_be_installed_and_installs_nothing(park: Park) -> None:
+    park.offer("prov-alpha=2.0")
+    # Check mode fetches no lists of packages; a scan has.
+    assert park.desk.ask("patch.scan", "--client", "demo", "--host", "ws-01")[0] == 0
+    code, told = park.desk.ask("patch.run", "--client", "demo", "--check")
+    assert (code, told["interventions"][0]["outcome"], states(told)["ws-02"]) == (0, "changed", "untouched")
+    assert park.version("ws-01") == "1.0"
+    assert park.desk.last()["simulated"] is True
+    assert park.desk.kinds()[-2:] == ["opened", "closed"]
 
 
 def test_a_scan_names_what_is_pending_and_changes_nothing(park: Park) -> None:

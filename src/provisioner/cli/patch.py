@@ -139,12 +139,16 @@ def scan(
     return EXIT_CODES[found.outcome]
 
 
-@command(help={**RUN_HELP, "accept-new-key": KEY_HELP})
+CHECK_HELP = "Ansible's check mode on the batch that is due: look, change nothing; recorded as simulated"
+
+
+@command(help={**RUN_HELP, "accept-new-key": KEY_HELP, "check": CHECK_HELP})
 def run(
     _context: Context,
     client: str = "",
     contract_id: str = "",
     accept_new_key: bool = False,
+    check: bool = False,
     json: bool = False,
 ) -> int:
     """Do what is due now: batches of the client's rollout, inside its windows, until it waits, halts or is over.
@@ -155,7 +159,7 @@ def run(
     from provisioner.cli import wiring
     from provisioner.cli.present import Told, page, show_intervention
     from provisioner.cli.wiring import anchors, rollouts
-    from provisioner.missions.software_updates import run_rollout
+    from provisioner.missions.software_updates import check_rollout, run_rollout
     from provisioner.model.intervention import EXIT_CODES, worst
     from provisioner.reporting.rollout_standing import run_document, standing_page
 
@@ -163,7 +167,8 @@ def run(
     site = wiring.site(writes=True)
     with Told(to_stdout=not json) as progress:
         task = rollouts.task(site, name, contract_id=contract_id, accept=accept_new_key)
-        ran = run_rollout(task, rollouts.services(site, task, progress))
+        work = check_rollout if check else run_rollout
+        ran = work(task, rollouts.services(site, task, progress))
     found = ran.standing(task)
     if json:
         print_json(run_document(found, ran.interventions))

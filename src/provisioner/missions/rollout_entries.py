@@ -192,8 +192,6 @@ def _tell(log: RolloutLog, entry: Entry, opened: dict[str, Entry]) -> None:
 
 def _ended(log: RolloutLog, opened: Entry, closed: Entry) -> None:
     body: Mapping[str, Any] = closed.body
-    if body["simulated"]:
-        return
     span = int(opened.at.timestamp()), int(closed.at.timestamp())
     results = [result for result in body["assets"] if Outcome(result["outcome"]) is not Outcome.INTERRUPTED]
     attempts = tuple(_attempt(result, span) for result in results)

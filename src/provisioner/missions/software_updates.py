@@ -146,6 +146,25 @@ def run_rollout(task: Task, services: Services) -> Ran:
         return ran
 
 
+def check_rollout(task: Task, services: Services) -> Ran:
+    """Try the batch that is due now in check mode: one intervention, simulated, that is no part of any rollout.
+
+    Nothing of a rollout is recorded. Where nothing is due nothing is done. Raises as `run_rollout` does.
+    """
+    at = int(services.now().timestamp())
+    with services.leases.rollout(task.client, f"process of {services.operator}"):
+        with services.open_book(task.client) as book:
+            recover(book, task.client, services)
+            ran = where_it_stands(task, book, at=at)
+        if isinstance(ran.decision, Start) and (ran.log is None or ran.log.ended is not None):
+            _, updates = task.terms(at)
+            log = new_log("check", task.contract, plan_waves(updates, _names(task, at)), at=at)
+            ran = Ran(log=log, decision=_at_first(task, log, at), zone=ran.zone)
+        if isinstance(ran.decision, Start):
+            ran.interventions.append(_take(task, ran, ran.decision, services, check=True))
+        return ran
+
+
 def scan(task: Task, services: Services, *, host: str = "") -> Intervention:
     """Read what is pending on the covered machines, or on one of hosts.yml: one intervention, which changes nothing.
 
@@ -250,14 +269,25 @@ def _refused(task: Task, book: Book, services: Services, ran: Ran, intervention:
 
 def _begin(task: Task, book: Book, services: Services, *, at: int) -> Ran:
     """Record the plan of a new rollout, and say what it does first."""
-    contract, updates = task.terms(at)
-    names = [asset.name for asset in task.covered(at)]
-    if not names:
-        said = f"contract {contract.id} covers no machine of hosts.yml"
-        raise UsageError(said, hint="`invoke contract.show` lists what is covered; nothing was done or recorded")
+    _, updates = task.terms(at)
+    names = _names(task, at)
     log = new_log(f"ro-{services.new_id().rpartition('-')[2]}", task.contract, plan_waves(updates, names), at=at)
     _record(task, book, services, "plan", plan_body(log))
     return where_it_stands(task, book, at=at)
+
+
+def _names(task: Task, at: int) -> list[str]:
+    names = [asset.name for asset in task.covered(at)]
+    if not names:
+        said = f"contract {task.contract.id} covers no machine of hosts.yml"
+        raise UsageError(said, hint="`invoke contract.show` lists what is covered; nothing was done or recorded")
+    return names
+
+
+def _at_first(task: Task, log: RolloutLog, at: int) -> Decision:
+    """What a rollout that has not begun does first; no batch was measured for it."""
+    contract, updates = task.terms(at)
+    return _rollout(log, updates, Openings(contract, updates), LEAST_SECONDS).decide(at)
 
 
 def _next_one(openings: Openings, log: RolloutLog | None, seconds: int, at: int) -> Decision:
@@ -304,7 +334,7 @@ def _seconds(entries: Iterable[Entry]) -> int:
     return max(LEAST_SECONDS, *lasted[-MEASURED:]) if lasted else BATCH_SECONDS
 
 
-def _take(task: Task, ran: Ran, start: Start, services: Services) -> Intervention:
+def _take(task: Task, ran: Ran, start: Start, services: Services, *, check: bool = False) -> Intervention:
     """One batch: one intervention."""
     log = ran.log
     assert log is not None
@@ -320,8 +350,8 @@ def _take(task: Task, ran: Ran, start: Start, services: Services) -> Interventio
         plan=plan_software_updates(assets, task.content, work),
         accept=task.accept,
         ticket=None,
-        check=False,
-        rollout=RolloutPart(log.id, start.wave),
+        check=check,
+        rollout=None if check else RolloutPart(log.id, start.wave),
     )
     services.progress.note(f"rollout {log.id}: wave {start.wave}, {len(assets)} of {len(log.assets)} machines")
     return perform(request, services)

@@ -129,11 +129,13 @@ def _checked(record: Record, event: TicketEvent | AssetEvent, desk: Desk) -> Ent
     if opening.kind is not TicketEventKind.OPENED:
         raise _unknown_ticket(named.ticket, record)
     after = sorted([*before, named], key=lambda one: (one.at, one.place))
+    # Somebody quicker may have recorded an event since this one was typed: it counts, or the two contradict each other.
+    as_of = max(desk.now, after[-1].at)
     try:
-        clocks = measure_tickets(after, choose, as_of=desk.now)
+        clocks = measure_tickets(after, choose, as_of=as_of)
     except Contradiction as error:
         raise UsageError(f"{error}; nothing was recorded", hint=_instead(before, named, desk)) from error
-    known = measure_tickets(before, choose, as_of=desk.now)
+    known = measure_tickets(before, choose, as_of=as_of)
     return Entered(
         event=named,
         entry=named.place,
@@ -243,10 +245,9 @@ def _instead(before: Sequence[TicketEvent], event: TicketEvent, desk: Desk) -> s
         candidate = TicketEvent(
             event.at, event.place, event.ticket, kind, priority=other, by=Party.CLIENT, cause=Cause.CLIENT
         )
+        after = sorted([*before, candidate], key=lambda one: (one.at, one.place))
         try:
-            measure_tickets(
-                sorted([*before, candidate], key=lambda one: (one.at, one.place)), desk.chooser, as_of=desk.now
-            )
+            measure_tickets(after, desk.chooser, as_of=max(desk.now, after[-1].at))
         except Contradiction:
             continue
         possible.append(f"ticket.{verb}")

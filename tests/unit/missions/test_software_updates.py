@@ -10,7 +10,15 @@ import pytest
 
 from provisioner.errors import StillRunning, UsageError
 from provisioner.ledger.entry import Draft
-from provisioner.missions.software_updates import Ran, Task, halt_rollout, resume_rollout, run_rollout, where_it_stands
+from provisioner.missions.software_updates import (
+    Ran,
+    Task,
+    check_rollout,
+    halt_rollout,
+    resume_rollout,
+    run_rollout,
+    where_it_stands,
+)
 from provisioner.model.contract import Approvals
 from provisioner.model.intervention import Check, CheckResult, Outcome
 from provisioner.model.mission_terms import Allowance, Missions, SoftwareUpdates, Wave
@@ -58,7 +66,7 @@ def patched(order: Order) -> RunResult:
     """Every machine took vim 2."""
     names = [asset.name for asset in order.assets]
     done = result(succeed(order).tallies, checks=dict.fromkeys(names, (row("package vim", "2"),)))
-    return replace(done, packages=dict.fromkeys(names, (VIM,)))
+    return replace(done, check=order.check, packages=dict.fromkeys(names, (VIM,)))
 
 
 def failing(order: Order) -> RunResult:
@@ -306,3 +314,20 @@ def test_a_contract_that_promises_no_updates(park: Park) -> None:
     task = replace(park.task(), contract=loaded(make_contract()))
     with pytest.raises(UsageError, match="promises no software_updates"):
         run_rollout(task, park.desk.services())
+
+
+def test_check_mode_tries_the_batch_that_is_due_and_is_no_part_of_a_rollout(park: Park) -> None:
+    park.desk.now = park.clock
+    ran = check_rollout(park.task(), park.desk.services())
+    assert [one.simulated for one in ran.interventions] == [True]
+    assert (park.batches(), [order.check for order in park.desk.executor.orders]) == ([("ws-1",)], [True])
+    assert park.desk.kinds() == ["key", "contract", "opened", "closed"]
+    park.run()
+    assert park.batches()[1:] == [("ws-1",), ("ws-2", "ws-3")], "what was simulated is still to be done"
+
+
+def test_check_mode_outside_a_window_does_nothing(park: Park) -> None:
+    park.clock.at = NIGHT + timedelta(hours=11)
+    park.desk.now = park.clock
+    assert isinstance(check_rollout(park.task(), park.desk.services()).decision, Wait)
+    assert (park.batches(), park.desk.kinds()) == ([], [])

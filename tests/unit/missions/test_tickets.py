@@ -140,6 +140,17 @@ def test_a_contradiction_is_refused_with_what_may_be_typed_instead(
     assert len(kinds(book)) == count
 
 
+def test_what_somebody_quicker_recorded_a_moment_later_counts(book: Book) -> None:
+    """Typed first and recorded second: between the two another technician answered, at an instant that is later."""
+    enter(book, opened(), DESK)
+    quicker, slower = (replace(DESK, at=START + timedelta(seconds=after)) for after in (2, 1))
+    enter(book, event(KIND.RESPONDED, at=NOW + 2), quicker)
+    before = kinds(book)
+    with pytest.raises(UsageError, match="it had its first response already"):
+        enter(book, event(KIND.RESPONDED, at=NOW + 1), slower)
+    assert kinds(book) == before
+
+
 def test_an_event_that_was_recorded_late_must_fit_what_came_after_it(book: Book) -> None:
     enter(book, opened(at=NOW - 5 * HOUR), DESK)
     enter(book, event(KIND.HELD, at=NOW - HOUR, cause=Cause.CLIENT), DESK)
