@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,9 @@ MEASURED = 20
 """So many batches are looked back at: the longest of them is what the next one may take."""
 
 A_DAY = 86_400
+
+BY_PERSON = "person"
+"""Why a rollout stands still that a person halted; the text of that entry is a reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,17 +199,23 @@ def where_it_stands(task: Task, book: Book | None, *, at: int) -> Ran:
         wave.waiting.drop(gone)
         for asset in _untouched(log).intersection(gone):
             log.reasons[asset] = "no longer in hosts.yml, or no longer covered"
-    return Ran(log=log, decision=rollout.decide(at), zone=zone)
+    return Ran(log=log, decision=_in_words(rollout.decide(at), book), zone=zone)
+
+
+def _in_words(decision: Decision, book: Book | None) -> Decision:
+    """A halt by a person with that person's words, which the entry refers to; they may have been erased since."""
+    if not isinstance(decision, Halt) or decision.code != BY_PERSON or book is None:
+        return decision
+    return replace(decision, text=f"by a person: {book.reveal(decision.text) or 'the words were erased'}")
 
 
 def halt_rollout(task: Task, book: Book, services: Services, *, reason: str) -> RolloutLog:
     """Let nothing more start until it is resumed; UsageError where no rollout is under way or it is halted already."""
     log = _under_way(book)
     if log.halted is not None:
-        raise UsageError(f"rollout {log.id} is halted already: {log.halted.text}", hint="see invoke patch.resume")
+        raise UsageError(f"rollout {log.id} is halted already: {log.halted.code}", hint="see invoke patch.resume")
     wave = next((wave.name for wave in log.waves if set(wave.assets) & _untouched(log)), log.waves[-1].name)
-    kept = book.keep(reason, field="reason")
-    halt = Halt(wave=wave, code="person", text=f"halted by a person: {kept}")
+    halt = Halt(wave=wave, code=BY_PERSON, text=book.keep(reason, field="reason"))
     _record(task, book, services, "halt", halt_body(log.id, halt))
     return log
 

@@ -180,9 +180,12 @@ def test_a_failed_canary_halts_until_it_is_resumed_and_is_tried_first_then(park:
 def test_a_person_halts_and_nothing_starts(park: Park) -> None:
     park.terms["waves"] = (Wave(name="canary", count=1, soak=Duration.parse("1h")), Wave(name="broad"))
     park.run()
-    park.say(halt_rollout)
+    park.say(halt_rollout, "the printer moves")
     park.clock.at += timedelta(hours=2)
-    assert isinstance(park.run().decision, Halt)
+    stopped = park.run().decision
+    assert isinstance(stopped, Halt)
+    assert (stopped.code, stopped.text) == ("person", "by a person: the printer moves")
+    assert "printer" not in str(park.desk.bodies("halt")), "a person's words stay out of the entry"
     assert park.batches() == [("ws-1",)]
     with pytest.raises(UsageError, match="halted already"):
         park.say(halt_rollout)
