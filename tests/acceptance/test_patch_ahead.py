@@ -40,7 +40,7 @@ def test_the_plan_has_each_covered_machine_once_with_its_windows(desk: Desk) -> 
     ]
     assert [deadline["kept"] for deadline in told["deadlines"]] == ["yes"]
     assert 4 <= len(told["openings"]) <= 5
-    assert desk.ask("audit.log", *DEMO)[0] == 2, "there is no log"
+    assert desk.ask("audit.log", *DEMO)[0] != 0, "there is no log"
 
 
 def test_the_same_for_a_person_and_as_a_calendar(desk: Desk) -> None:
