@@ -10,9 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.execution.ports import Tally
-from provisioner.execution.translate import CHECKS, KINDS, LONGEST, checks, clean, tallies, translate
+from provisioner.execution.translate import (
+    CHECKS,
+    KINDS,
+    LONGEST,
+    MOST_PACKAGES,
+    PACKAGES,
+    checks,
+    clean,
+    packages,
+    tallies,
+    translate,
+)
 from provisioner.model.event import Event, EventKind
 from provisioner.model.intervention import CheckResult
+from provisioner.model.package import PackageChange
 from provisioner.model.plan import Step
 from provisioner.model.redaction import REDACTED
 
@@ -224,3 +236,55 @@ def test_a_row_that_cannot_be_read_failed(row: object) -> None:
 def test_secrets_do_not_reach_the_acceptance_table() -> None:
     (check,) = checks(table([{"name": "n", "found": "it is hunter2", "result": "pass"}]), STEP, ["hunter2"])["ws-01"]
     assert check.found == f"it is {REDACTED}"
+
+
+SOUND = {
+    "name": "vim",
+    "architecture": "amd64",
+    "before": "2:9.0.1378-2",
+    "version": "2:9.0.1378-2+deb12u2",
+    "sha256": "a" * 64,
+    "security": True,
+    "origin": "Debian",
+}
+
+
+def chosen(rows: object) -> object:
+    return record("playbook_on_stats", artifact_data={PACKAGES: {"ws-01": rows, "stranger": [SOUND]}})
+
+
+def test_the_packages_of_the_steps_assets() -> None:
+    fields = {key: value for key, value in SOUND.items() if key != "origin"}
+    assert packages(chosen([SOUND, SOUND | {"before": "", "security": "yes"}]), STEP) == {  # type: ignore[arg-type]
+        "ws-01": (PackageChange(**fields), PackageChange(**{**fields, "before": "", "security": False}))  # type: ignore[arg-type]
+    }
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"sha256": "../../../etc/shadow"},
+        {"sha256": "A" * 64},
+        {"sha256": "a" * 63},
+        {"name": "-o=Dir::Etc=/tmp"},
+        {"name": "vim vim"},
+        {"version": "1; reboot"},
+        {"version": ""},
+        {"before": "1 2"},
+        {"architecture": "../all"},
+        {"name": ["vim"] * 2},
+        {"version": None},
+    ],
+    ids=str,
+)
+def test_a_package_that_is_not_of_debians_form_is_left_out(odd: dict[str, object]) -> None:
+    assert packages(chosen([SOUND | odd]), STEP) == {"ws-01": ()}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rows", [None, "vim", [None, "vim", 7, []], {"vim": 1}])
+def test_what_is_no_list_of_packages_is_none(rows: object) -> None:
+    assert packages(chosen(rows), STEP) == {"ws-01": ()}  # type: ignore[arg-type]
+
+
+def test_a_machine_that_tells_of_too_many_is_believed_so_far() -> None:
+    assert len(packages(chosen([SOUND] * (MOST_PACKAGES + 1)), STEP)["ws-01"]) == MOST_PACKAGES  # type: ignore[arg-type]
