@@ -217,7 +217,7 @@ def halt(_context: Context, client: str = "", reason: str = "", contract_id: str
 
 @command(help=SAY_HELP)
 def resume(_context: Context, client: str = "", reason: str = "", contract_id: str = "", json: bool = False) -> int:
-    """Let a halted rollout go on: the machines of that wave that count against it have another turn first. Recorded.
+    """Let a halted rollout go on: the machines of that wave that are not patched have another turn first. Recorded.
 
     Example: invoke patch.resume --client demo --reason "the vendor withdrew version 3"
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.model.mission_terms import OnFailure
 from provisioner.model.rollout import End, Halt, HostState, Start, Wait
-from provisioner.planning.gate import FAILED, UNREACHABLE, Tally, passed
+from provisioner.planning.gate import Tally, passed
 from provisioner.planning.waves import Batches
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ class Rollout:
         self.halted = halt
 
     def resume(self, at: int) -> None:
-        """Go on after a halt: the machines of that wave that count against it have another turn, before the others."""
+        """Go on after a halt: the machines of that wave that are not patched have another turn, before the others."""
         if self.halted is None:
             return
         name, self.halted = self.halted.wave, None
         self._incidents = [when for when in self._incidents if when > at]
         for asset, turn in list(self._turns.items()):
-            if turn.wave.plan.name == name and turn.attempt.state in FAILED | UNREACHABLE:
+            if turn.wave.plan.name == name and turn.attempt.state is not HostState.PATCHED:
                 turn.wave.tally.add(turn.attempt, sign=-1)
                 turn.wave.waiting.put_back((asset,))
                 turn.wave.closed = None

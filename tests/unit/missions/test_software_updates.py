@@ -306,6 +306,20 @@ def test_no_machine_proven_no_second_wave(park: Park) -> None:
     assert (ran.decision.code, park.batches()) == ("unproven", [])
 
 
+def test_a_canary_that_was_put_off_has_another_turn_after_a_resume(park: Park) -> None:
+    put_off = (Check(name="update", asked="installed", found="on battery", result=CheckResult.NOT_APPLICABLE),)
+    park.desk.executor.answer = lambda order: result(
+        succeed(order).tallies, checks=dict.fromkeys((one.name for one in order.assets), put_off)
+    )
+    halted = park.run().decision
+    assert isinstance(halted, Halt)
+    assert (halted.code, park.states()["ws-1"]) == ("unproven", HostState.DEFERRED)
+    park.desk.executor.answer = patched
+    park.say(resume_rollout)
+    park.run()
+    assert park.batches() == [("ws-1",), ("ws-1",), ("ws-2", "ws-3")]
+
+
 def test_nothing_covered_is_no_success(park: Park) -> None:
     park.names = ()
     with pytest.raises(UsageError, match="covers no machine"):
