@@ -105,14 +105,10 @@ def repair():
 
 def digest(path):
     """SHA-256 of a file, hex."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(handle)
-
-
-def _digest(handle):
     found = hashlib.sha256()
-    for block in iter(lambda: handle.read(1 << 20), b""):
-        found.update(block)
+    with path.open("rb") as handle:
+        for block in iter(lambda: handle.read(1 << 20), b""):
+            found.update(block)
     return found.hexdigest()
 
 

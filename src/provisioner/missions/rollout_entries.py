@@ -6,7 +6,7 @@ is in `closed` and nowhere else; `halt` and `resume` are between them, and `wave
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import LedgerError
@@ -245,5 +245,4 @@ def _locked(lock: tuple[PackageChange, ...] | None, packages: Iterable[Mapping[s
 
 def new_log(rollout: str, loaded: LoadedContract, waves: Sequence[WavePlan], *, at: int) -> RolloutLog:
     """A rollout that is about to begin."""
-    planned = tuple(replace(wave) for wave in waves)
-    return RolloutLog(id=rollout, contract=loaded.id, digest=loaded.digest, begun=at, waves=planned)
+    return RolloutLog(id=rollout, contract=loaded.id, digest=loaded.digest, begun=at, waves=tuple(waves))

@@ -209,7 +209,7 @@ def _in_words(decision: Decision, book: Book | None) -> Decision:
     return replace(decision, text=f"by a person: {book.reveal(decision.text) or 'the words were erased'}")
 
 
-def halt_rollout(task: Task, book: Book, services: Services, *, reason: str) -> RolloutLog:
+def halt_rollout(task: Task, book: Book, services: Services, *, reason: str) -> None:
     """Let nothing more start until it is resumed; UsageError where no rollout is under way or it is halted already."""
     log = _under_way(book)
     if log.halted is not None:
@@ -217,10 +217,9 @@ def halt_rollout(task: Task, book: Book, services: Services, *, reason: str) -> 
     wave = next((wave.name for wave in log.waves if set(wave.assets) & _untouched(log)), log.waves[-1].name)
     halt = Halt(wave=wave, code=BY_PERSON, text=book.keep(reason, field="reason"))
     _record(task, book, services, "halt", halt_body(log.id, halt))
-    return log
 
 
-def resume_rollout(task: Task, book: Book, services: Services, *, reason: str) -> RolloutLog:
+def resume_rollout(task: Task, book: Book, services: Services, *, reason: str) -> None:
     """Let a halted rollout go on; UsageError where it is not halted, or the contract wants a second person."""
     log = _under_way(book)
     if log.halted is None:
@@ -230,7 +229,6 @@ def resume_rollout(task: Task, book: Book, services: Services, *, reason: str) -
         said = f"approvals.second_person of contract {contract.id} wants another person than who ran it last"
         raise UsageError(said, hint="let a colleague type it: PROVISIONER_OPERATOR says who")
     _record(task, book, services, "resume", resume_body(log.id, book.keep(reason, field="reason")))
-    return log
 
 
 def _under_way(book: Book) -> RolloutLog:

@@ -35,11 +35,7 @@ class Work:
 
 def plan_patch_scan(assets: Sequence[Asset], content: Content) -> Plan:
     """Given machines and what would run, return the plan that only reads what is pending on them."""
-    variables: dict[str, dict[str, object]] = {asset.name: {} for asset in assets}
-    client, mission = assets[0].client, MissionKind.SOFTWARE_UPDATES
-    steps = (Step(assets=tuple(variables), variables=variables),)
-    digest = plan_digest(client, mission, content=content, steps=steps)
-    return Plan(client=client, mission=mission, content=content, steps=steps, digest=digest)
+    return _plan(assets, content, {asset.name: {} for asset in assets})
 
 
 def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work) -> Plan:
@@ -61,6 +57,10 @@ def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work)
         asset.name: {name: value for name, value in asset.variables.items() if name.startswith(prefixes)} | given
         for asset in assets
     }
+    return _plan(assets, content, variables)
+
+
+def _plan(assets: Sequence[Asset], content: Content, variables: dict[str, dict[str, object]]) -> Plan:
     client, mission = assets[0].client, MissionKind.SOFTWARE_UPDATES
     steps = (Step(assets=tuple(asset.name for asset in assets), variables=variables),)
     digest = plan_digest(client, mission, content=content, steps=steps)
