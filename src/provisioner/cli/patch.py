@@ -120,7 +120,7 @@ def scan(
     from provisioner.cli import wiring
     from provisioner.cli.present import Told, page
     from provisioner.cli.wiring import anchors, rollouts
-    from provisioner.missions.software_updates import scan as read
+    from provisioner.missions.scanning import scan as read
     from provisioner.model.intervention import EXIT_CODES
     from provisioner.reporting.interventions import intervention_document
     from provisioner.reporting.rollout_standing import scan_page

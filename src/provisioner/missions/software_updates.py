@@ -30,7 +30,7 @@ from provisioner.model.mission import MissionKind
 from provisioner.model.rollout import End, Halt, RolloutStanding, Start, Wait
 from provisioner.planning.openings import Openings
 from provisioner.planning.rollout import Rollout
-from provisioner.planning.software_updates import Work, plan_patch_scan, plan_software_updates
+from provisioner.planning.software_updates import Work, plan_software_updates
 from provisioner.planning.waves import plan_waves
 from provisioner.terms.coverage import verdict
 from provisioner.terms.term import terms_on
@@ -166,21 +166,6 @@ def check_rollout(task: Task, services: Services) -> Ran:
         if isinstance(ran.decision, Start):
             ran.interventions.append(_take(task, ran, ran.decision, services, check=True))
         return ran
-
-
-def scan(task: Task, services: Services, *, host: str = "") -> Intervention:
-    """Read what is pending on the covered machines, or on one of hosts.yml: one intervention, which changes nothing.
-
-    Raises UsageError for a machine that is not there, or where none is covered, and what `perform` raises.
-    """
-    at = int(services.now().timestamp())
-    task.terms(at)
-    assets = tuple(asset for asset in task.assets if asset.name == host) if host else task.covered(at)
-    if not assets:
-        raise UsageError(f"no machine to scan: {host or 'none is covered'}", hint="`invoke contract.show` lists them")
-    plan = plan_patch_scan(assets, task.content)
-    request = Request(contract=task.contract, assets=assets, plan=plan, accept=task.accept, ticket=None, check=False)
-    return perform(request, services)
 
 
 def where_it_stands(task: Task, book: Book | None, *, at: int) -> Ran:
