@@ -52,10 +52,10 @@ def main() -> None:
     assert updates is not None
     told: dict[str, dict[str, float]] = {}
     for size in SIZES:
-        names = [f"machine-{number}" for number in range(size)]
+        names = dict.fromkeys((f"machine-{number}" for number in range(size)), frozenset[str]())
         waves = plan_waves(updates, names)
 
-        def plan(names: list[str] = names) -> object:
+        def plan(names: dict[str, frozenset[str]] = names) -> object:
             return plan_waves(updates, names)
 
         def rollout(waves: object = waves) -> object:

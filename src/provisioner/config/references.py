@@ -23,6 +23,9 @@ def references(contract: Contract, inventory: Inventory) -> Iterator[tuple[Loc, 
     if contract.missions.backup is not None:
         groups += [(("missions", "backup", "groups", name), name) for name in contract.missions.backup.groups]
     updates = contract.missions.software_updates
+    for index, wave in enumerate(updates.waves if updates else ()):
+        if wave.group is not None:
+            groups.append((("missions", "software_updates", "waves", index, "group"), wave.group))
     apart = ("missions", "software_updates", "apart")
     hosts: list[tuple[Loc, str]] = [
         ((*apart, first, second), name)

@@ -59,9 +59,10 @@ def warnings(contract: Contract) -> Iterator[Finding]:
     for index, window in enumerate(updates.windows):
         if warning := recurrence_warning(window.rrule):
             yield ("missions", "software_updates", "windows", index, "rrule"), warning
-    if updates.waves and (updates.waves[-1].count or updates.waves[-1].percent):
-        last = ("missions", "software_updates", "waves", len(updates.waves) - 1)
-        yield last, "the last wave takes only some machines; leave count and percent away to take all that are left"
+    last = updates.waves[-1] if updates.waves else None
+    if last is not None and (last.count or last.percent or last.group):
+        where = ("missions", "software_updates", "waves", len(updates.waves) - 1)
+        yield where, "the last wave takes only some machines; leave count, percent and group away to take all the rest"
 
 
 def later(day: date, duration: Duration) -> date:
@@ -141,8 +142,10 @@ def _updates(updates: SoftwareUpdates, *, contract: Contract) -> Iterator[Findin
     for index, wave in enumerate(updates.waves):
         if wave.count and wave.percent:
             yield (*path, "waves", index), "expected count or percent, not both"
-        if not wave.count and not wave.percent and index < len(updates.waves) - 1:
-            yield (*path, "waves", index), "only the last wave can take all that are left; give count or percent"
+        if wave.percent and wave.group:
+            yield (*path, "waves", index), "percent is of all covered machines; with a group give count, or nothing"
+        if not (wave.count or wave.percent or wave.group) and index < len(updates.waves) - 1:
+            yield (*path, "waves", index), "only the last wave can take all that are left; give count, percent or group"
     for index, hosts in enumerate(updates.apart):
         if len(hosts) < 2:
             yield (*path, "apart", index), "expected at least two machines to keep apart"

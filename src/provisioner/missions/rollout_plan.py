@@ -6,12 +6,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from provisioner.errors import UsageError
 from provisioner.model.rollout_plan import Deadline, PlannedWave, RolloutPlan
 from provisioner.model.scenario import Scenario
 from provisioner.planning.openings import Openings
 from provisioner.planning.simulation import simulate
-from provisioner.planning.waves import plan_waves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +29,8 @@ def plan_rollout(task: Task, *, at: int) -> RolloutPlan:
     Raises UsageError where no machine is covered, or no updates are promised.
     """
     contract, updates = task.terms(at)
-    names = [asset.name for asset in task.covered(at)]
-    if not names:
-        raise UsageError(f"contract {contract.id} covers no machine of hosts.yml", hint="see `invoke contract.show`")
     openings = Openings(contract, updates)
-    waves = plan_waves(updates, names)
+    waves = task.waves(at)
     first = simulate(updates, waves, openings=openings, scenario=Scenario(), draw=(at, 0))
     results = {wave.name: wave for wave in first.waves}
     planned = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, cycle, islice
 from typing import TYPE_CHECKING
 
 from provisioner.config.scenario import load_scenario
@@ -60,7 +61,7 @@ def simulate_rollout(
     updates = terms.missions.software_updates
     if updates is None:
         raise UsageError(f"contract {terms.id} promises no software_updates", hint="there are no waves to simulate")
-    waves = plan_waves(updates, _names(terms, inventory, trial.hosts))
+    waves = plan_waves(updates, _machines(terms, inventory, trial.hosts))
     scenario = load_scenario(trial.scenario, waves=[wave.name for wave in waves])
     simulated = simulate(
         updates, waves, openings=Openings(terms, updates), scenario=scenario, draw=(trial.start, trial.seed)
@@ -68,7 +69,9 @@ def simulate_rollout(
     return Tried(contract=terms.id, updates=updates, found=simulated)
 
 
-def _names(terms: Contract, inventory: Inventory, hosts: int) -> list[str]:
-    covered = [asset.name for asset in inventory.assets if asset.groups.intersection(terms.assets)]
+def _machines(terms: Contract, inventory: Inventory, hosts: int) -> dict[str, frozenset[str]]:
+    """So many machines, each with its groups: made-up ones take those of the covered ones in turn."""
+    covered = {one.name: one.groups for one in inventory.assets if one.groups.intersection(terms.assets)}
+    groups = cycle(covered.values() or [frozenset(terms.assets)])
     made_up = (f"simulated-{number:0{len(str(hosts))}}" for number in range(1, hosts + 1))
-    return [*covered[:hosts], *made_up][:hosts]
+    return dict(islice(chain(covered.items(), zip(made_up, groups, strict=False)), hosts))

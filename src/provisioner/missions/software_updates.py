@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from provisioner.model.intervention import Intervention
     from provisioner.model.mission_terms import SoftwareUpdates
     from provisioner.model.plan import Content
-    from provisioner.model.rollout import Decision
+    from provisioner.model.rollout import Decision, WavePlan
 
 TRIES = 3
 """How often a machine that was missed is tried in one rollout, the first time included."""
@@ -90,6 +90,15 @@ class Task:
         kind = MissionKind.SOFTWARE_UPDATES
         found = [one for one in self.assets if not verdict(self.contract, one, kind, at=when, uses=()).reasons]
         return tuple(sorted(found, key=lambda asset: asset.name))
+
+    def waves(self, at: int) -> tuple[WavePlan, ...]:
+        """The waves of a rollout that begins at an instant; UsageError where no machine is covered."""
+        contract, updates = self.terms(at)
+        machines = {asset.name: asset.groups for asset in self.covered(at)}
+        if not machines:
+            said = f"contract {contract.id} covers no machine of hosts.yml"
+            raise UsageError(said, hint="`invoke contract.show` lists what is covered; nothing was done or recorded")
+        return plan_waves(updates, machines)
 
 
 @dataclass(kw_only=True)
@@ -160,8 +169,7 @@ def check_rollout(task: Task, services: Services) -> Ran:
             recover(book, task.client, services)
             ran = where_it_stands(task, book, at=at)
         if isinstance(ran.decision, Start) and (ran.log is None or ran.log.ended is not None):
-            _, updates = task.terms(at)
-            log = new_log("check", task.contract, plan_waves(updates, _names(task, at)), at=at)
+            log = new_log("check", task.contract, task.waves(at), at=at)
             ran = Ran(log=log, decision=_at_first(task, log, at), zone=ran.zone)
         if isinstance(ran.decision, Start):
             ran.interventions.append(_take(task, ran, ran.decision, services, check=True))
@@ -261,19 +269,9 @@ def _refused(task: Task, book: Book, services: Services, ran: Ran, intervention:
 
 def _begin(task: Task, book: Book, services: Services, *, at: int) -> Ran:
     """Record the plan of a new rollout, and say what it does first."""
-    _, updates = task.terms(at)
-    names = _names(task, at)
-    log = new_log(f"ro-{services.new_id().rpartition('-')[2]}", task.contract, plan_waves(updates, names), at=at)
+    log = new_log(f"ro-{services.new_id().rpartition('-')[2]}", task.contract, task.waves(at), at=at)
     _record(task, book, services, "plan", plan_body(log))
     return where_it_stands(task, book, at=at)
-
-
-def _names(task: Task, at: int) -> list[str]:
-    names = [asset.name for asset in task.covered(at)]
-    if not names:
-        said = f"contract {task.contract.id} covers no machine of hosts.yml"
-        raise UsageError(said, hint="`invoke contract.show` lists what is covered; nothing was done or recorded")
-    return names
 
 
 def _at_first(task: Task, log: RolloutLog, at: int) -> Decision:

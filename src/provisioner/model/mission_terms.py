@@ -100,14 +100,16 @@ class ServiceDesk(MissionTerms):
 
 @dataclass(frozen=True, kw_only=True)
 class Wave:
-    """One step of a rollout: so many machines, such a share, or all that are left; then a time to watch."""
+    """One step of a rollout: so many machines, such a share, a group, or all that are left; then a time to watch."""
 
     name: Identifier
     """What reports call it."""
     count: AtLeastOne | None = None
     """Number of machines."""
     percent: SomeShare | None = None
-    """Share of the machines."""
+    """Share of the covered machines, rounded up."""
+    group: GroupName | None = None
+    """Only machines of this group of hosts.yml: all of them, or `count`."""
     soak: Elapsed = NO_TIME
     """Time to watch before the next wave."""
 

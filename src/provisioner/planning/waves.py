@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provisioner.model.rollout import WavePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from provisioner.model.mission_terms import SoftwareUpdates, Wave
 
@@ -20,15 +20,20 @@ REST = "rest"
 """The name of a wave of those that no wave of the contract takes."""
 
 
-def plan_waves(updates: SoftwareUpdates, assets: Sequence[str]) -> tuple[WavePlan, ...]:
-    """Given terms and the covered machines, in order, return the waves: each machine is in exactly one of them.
+def plan_waves(updates: SoftwareUpdates, machines: Mapping[str, frozenset[str]]) -> tuple[WavePlan, ...]:
+    """Given terms and the covered machines in order, each with its groups, return the waves: each machine is in one.
 
-    A percentage is of all the machines, rounded up; a wave takes what is left at most. Where the last wave of the
-    contract leaves some, they are in one more, `rest`, with no soak before it but that of the wave before.
+    A percentage is of all the machines, rounded up; a wave takes what is left at most, of its group if it names one.
+    Where the last wave of the contract leaves some, they are in one more, `rest`, with no soak before it but that of
+    the wave before.
     """
-    plans, left = [], list(assets)
+    plans: list[WavePlan] = []
+    left = list(machines)
     for wave in updates.waves:
-        taken, left = left[: _size(wave, len(assets), len(left))], left[_size(wave, len(assets), len(left)) :]
+        fitting = [name for name in left if wave.group is None or wave.group in machines[name]]
+        taken = fitting[: _size(wave, len(machines), len(fitting))]
+        gone = frozenset(taken)
+        left = [name for name in left if name not in gone]
         plans.append(WavePlan(name=wave.name, assets=tuple(taken), soak=wave.soak.seconds))
     if left:
         plans.append(WavePlan(name=REST if updates.waves else EVERYTHING, assets=tuple(left)))

@@ -48,7 +48,7 @@ def contract(terms: SoftwareUpdates, **more: Any) -> Contract:
 
 def rollout(terms: SoftwareUpdates, hosts: int, *, seconds: int = 1500, **more: Any) -> tuple[Rollout, Openings]:
     openings = Openings(contract(terms, **more), terms)
-    planned: tuple[WavePlan, ...] = plan_waves(terms, [f"m{number}" for number in range(hosts)])
+    planned: tuple[WavePlan, ...] = plan_waves(terms, {f"m{number}": frozenset() for number in range(hosts)})
     return Rollout(terms, planned, openings=openings, seconds=seconds), openings
 
 

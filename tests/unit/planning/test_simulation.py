@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def simulated(terms: SoftwareUpdates, hosts: int, *faults: Fault, seed: int = 7, start: int = TUESDAY) -> Simulated:
-    planned = plan_waves(terms, [f"m{number}" for number in range(hosts)])
+    planned = plan_waves(terms, {f"m{number}": frozenset() for number in range(hosts)})
     openings = Openings(contract(terms), terms)
     return simulate(terms, planned, openings=openings, scenario=Scenario(faults=faults), draw=(start, seed))
 
@@ -85,7 +85,7 @@ def test_what_shows_late_stops_the_next_wave_if_it_was_watched_long_enough(after
 
 def test_no_window_that_is_long_enough_is_said() -> None:
     terms = updates()
-    planned = plan_waves(terms, ["m0"])
+    planned = plan_waves(terms, {"m0": frozenset()})
     openings = Openings(contract(terms, ends=date(2026, 11, 1)), terms)
     found = simulate(terms, planned, openings=openings, scenario=Scenario(), draw=(TUESDAY, 1))
     assert found.stuck is not None and found.stuck.code == "never"
