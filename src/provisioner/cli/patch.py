@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from provisioner.model.rollout import Simulated
+    from provisioner.model.rollout import RolloutStanding, Simulated
 
 MOST = 1_000_000
 EXAMPLE = "invoke patch.simulate --client demo --hosts 200 --scenario scenario.yml --seed 7"
@@ -181,38 +181,57 @@ def run(
     return EXIT_CODES[worst(ran.outcomes)] if ran.outcomes else 0
 
 
-@command(help=RUN_HELP)
-def status(_context: Context, client: str = "", contract_id: str = "", json: bool = False) -> int:
+WATCH_HELP = "on a terminal: show it anew every two seconds, until Ctrl-C"
+
+
+@command(help={**RUN_HELP, "watch": WATCH_HELP})
+def status(_context: Context, client: str = "", contract_id: str = "", watch: bool = False, json: bool = False) -> int:
     """Say where the client's rollout stands: each machine in one state, with the reason; and what is due when.
 
-    Example: invoke patch.status --client demo
+    Example: invoke patch.status --client demo --watch
     """
-    from provisioner.cli import wiring
-    from provisioner.cli.present import page
+    from provisioner.cli import present, wiring
     from provisioner.cli.wiring import rollouts
     from provisioner.reporting.rollout_standing import standing_document, standing_page
 
     name = required("client", client, "invoke patch.status --client demo")
-    found = rollouts.standing(wiring.site(), name, contract_id=contract_id)
-    if json:
-        print_json(standing_document(found))
+    if watch and json:
+        raise UsageError("--watch shows a page and --json prints one document", hint="leave one of them out")
+
+    def look() -> RolloutStanding:
+        return rollouts.standing(wiring.site(), name, contract_id=contract_id)
+
+    if watch:
+        present.watch(lambda: standing_page(look()), seconds=2)
+    elif json:
+        print_json(standing_document(look()))
     else:
-        page(standing_page(found))
+        present.page(standing_page(look()))
     return 0
 
 
 SAY_HELP = {**RUN_HELP, "reason": "why, in your own words: it is kept with the entry"}
 
 
-@command(help=SAY_HELP)
-def halt(_context: Context, client: str = "", reason: str = "", contract_id: str = "", json: bool = False) -> int:
+END_HELP = "give the rollout up, halted or not: it is never resumed, and the next window begins another one"
+
+
+@command(help={**SAY_HELP, "end": END_HELP})
+def halt(
+    _context: Context,
+    client: str = "",
+    reason: str = "",
+    end: bool = False,
+    contract_id: str = "",
+    json: bool = False,
+) -> int:
     """Let nothing more of the client's rollout start; a batch in flight ends first. Recorded.
 
     Example: invoke patch.halt --client demo --reason "the print server is being moved"
     """
-    from provisioner.missions.software_updates import halt_rollout
+    from provisioner.missions.rollout_steering import end_rollout, halt_rollout
 
-    return _say(halt_rollout, client=client, reason=reason, contract_id=contract_id, json=json)
+    return _say(end_rollout if end else halt_rollout, client=client, reason=reason, contract_id=contract_id, json=json)
 
 
 @command(help=SAY_HELP)
@@ -221,7 +240,7 @@ def resume(_context: Context, client: str = "", reason: str = "", contract_id: s
 
     Example: invoke patch.resume --client demo --reason "the vendor withdrew version 3"
     """
-    from provisioner.missions.software_updates import resume_rollout
+    from provisioner.missions.rollout_steering import resume_rollout
 
     return _say(resume_rollout, client=client, reason=reason, contract_id=contract_id, json=json)
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.errors import UsageError
 from provisioner.model.approval import CLAUSE, NAMESPACE
 from provisioner.model.event import EventKind
 from provisioner.model.intervention import CheckResult, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from rich.console import Console
     from rich.status import Status
+    from rich.table import Table
 
     from provisioner.model.event import Event
     from provisioner.model.intervention import AssetResult, Intervention
@@ -109,6 +113,10 @@ def console(stderr: bool = False) -> Console:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout; texts are shown as they are, never as markup."""
+    console().print(_table(title, columns, rows))
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     from rich.table import Table
 
     drawn = Table(title=title or None, title_justify="left", box=None)
@@ -116,7 +124,29 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(_escaped(cell) for cell in row))
-    console().print(drawn)
+    return drawn
+
+
+def watch(look: Callable[[], Sequence[Section]], *, seconds: float) -> None:
+    """Show a page on the terminal and show it anew every so many seconds, until Ctrl-C; UsageError without one."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        raise UsageError("--watch needs a terminal", hint="leave it out, or ask for --json as often as you like")
+
+    def drawn() -> Group:
+        parts: list[Text | Table] = []
+        for section in look():
+            parts.extend(Text(line) for line in ("", section.title, *section.lines) if line or not parts)
+            parts.extend([_table("", section.columns, section.rows)] if section.columns else [])
+        return Group(*parts, Text("Ctrl-C ends the watching; the rollout goes on"))
+
+    with Live(drawn(), console=console(), auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(seconds)
+            live.update(drawn(), refresh=True)
 
 
 def page(sections: Sequence[Section]) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from provisioner.errors import LedgerError
+from provisioner.ledger.canonical import instant
 from provisioner.model.intervention import Outcome
 from provisioner.model.redaction import redacted
 
@@ -37,10 +39,11 @@ CHECK = "check"
 
 @dataclass(frozen=True)
 class RolloutPart:
-    """The rollout and its wave that a batch belongs to."""
+    """The rollout and its wave that a batch belongs to; `until` is the close of its window, POSIX seconds, if any."""
 
     rollout: str
     wave: str
+    until: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ class Admission:
 def intent_body(intervention: str, request: Request, admission: Admission) -> Body:
     """The body of `opened`, and of `refused` without its reasons: what was going to be done, on what, under what."""
     content = request.plan.content
-    part = {"rollout": asdict(request.rollout), "unattended": True} if request.rollout else {}
+    part = {"rollout": _part(request.rollout), "unattended": True} if request.rollout else {}
     return {
         **part,
         "intervention": intervention,
@@ -107,6 +110,11 @@ def intent_body(intervention: str, request: Request, admission: Admission) -> Bo
             "commit": content.commit,
         },
     }
+
+
+def _part(part: RolloutPart) -> Body:
+    until = instant(datetime.fromtimestamp(part.until, UTC)) if part.until is not None else None
+    return {"rollout": part.rollout, "wave": part.wave, "until": until}
 
 
 def _approval(approval: Approval) -> Body:
@@ -172,7 +180,7 @@ NAMES = frozenset(
     {"intervention", "contract", "contract_digest", "plan_digest", "clause", "mission", "outcome", "assets[]"}
     | {f"assets[].{key}" for key in ("name", "outcome", "trust", "host_key", "reason.code", "reason.clause")}
     | {"assets[].checks[].result", "reasons[].code", "reasons[].clause", "spent"}
-    | {"rollout.rollout", "rollout.wave"}
+    | {"rollout.rollout", "rollout.wave", "rollout.until"}
     | {f"assets[].packages[].{key}" for key in ("name", "architecture", "before", "version", "sha256")}
     | {f"approval.{key}" for key in ("request", "signature", "signer", "fingerprint")}
 )

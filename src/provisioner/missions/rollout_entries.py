@@ -6,16 +6,17 @@ is in `closed` and nowhere else; `halt` and `resume` are between them, and `wave
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from provisioner.errors import LedgerError
 from provisioner.model.intervention import CheckResult, Outcome
 from provisioner.model.package import PackageChange
-from provisioner.model.rollout import Attempt, Halt, HostStanding, HostState, WavePlan
+from provisioner.model.rollout import Attempt, Halt, HostStanding, HostState, UpdateTry, WavePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from provisioner.ledger.entry import Entry
     from provisioner.model.contract import LoadedContract
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 KINDS = ("plan", "opened", "closed", "halt", "resume", "wave", "ticket")
 """The kinds of entries that a rollout is read from."""
 
-PUT_OFF, PACKAGE = "update", "package "
-"""Rows of the acceptance table: a machine whose turn is put off, and the beginning of each package's."""
+PUT_OFF, PACKAGE, KEPT = "update", "package ", "kept back "
+"""Rows of the acceptance table: a machine whose turn is put off, and the beginnings of those of packages."""
+
+SUPERSEDED = re.compile(r"superseded: security version (\S+),")
+"""Why a package is kept back that has a newer security update than the lock."""
 
 _STATES = {
     Outcome.CHANGED: HostState.PATCHED,
@@ -62,7 +66,12 @@ Happened = Batch | Halt | Resumed | Incident
 
 @dataclass(kw_only=True)
 class RolloutLog:
-    """A rollout as its log tells it. `lock` is None until a machine of it was patched; instants are POSIX seconds."""
+    """A rollout as its log tells it. `lock` is None until a machine of it was patched; instants are POSIX seconds.
+
+    `superseded` has the security updates, name and version, that machines were offered beyond the lock; `known` those
+    that were so in rollouts before. `tries` are those of each update, in rollouts before as well. `at_work` are the
+    machines of a batch that is open.
+    """
 
     id: str
     contract: str
@@ -72,7 +81,12 @@ class RolloutLog:
     happened: list[Happened] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
     lock: tuple[PackageChange, ...] | None = None
+    superseded: frozenset[tuple[str, str]] = frozenset()
+    known: frozenset[tuple[str, str]] = frozenset()
+    tries: list[UpdateTry] = field(default_factory=list)
+    at_work: frozenset[str] = frozenset()
     ended: int | None = None
+    given_up: bool = False
     not_evaluable: tuple[str, ...] = ()
     by: str = ""
     """The pseudonym of whoever acted last."""
@@ -90,6 +104,11 @@ class RolloutLog:
             if isinstance(event, Batch):
                 found |= {attempt.asset: attempt.state for attempt in event.attempts}
         return found
+
+    @property
+    def untouched(self) -> frozenset[str]:
+        """The machines whose turn has not come."""
+        return frozenset(asset for asset, state in self.states.items() if state is HostState.UNTOUCHED)
 
     @property
     def halted(self) -> Halt | None:
@@ -115,17 +134,21 @@ def resume_body(rollout: str, reason: str) -> dict[str, object]:
     return {"rollout": rollout, "reason": reason}
 
 
-def end_body(log: RolloutLog, not_evaluable: Sequence[str]) -> dict[str, object]:
-    """The body of `wave`: how the rollout ended, each machine in one state with the reason where it is not patched."""
+def end_body(log: RolloutLog, not_evaluable: Sequence[str], *, given_up: str | None = None) -> dict[str, object]:
+    """The body of `wave`: how the rollout ended, each machine in one state with the reason where it is not patched.
+
+    `given_up` is a reference to the words of the person who ended it.
+    """
     machines = [{"asset": row.asset, "state": row.state.value, "reason": row.reason} for row in standings(log)]
-    return {"rollout": log.id, "not_evaluable": list(not_evaluable), "machines": machines}
+    said = {"given_up": given_up} if given_up else {}
+    return {"rollout": log.id, "not_evaluable": list(not_evaluable), "machines": machines, **said}
 
 
 def standings(log: RolloutLog) -> tuple[HostStanding, ...]:
     """Every machine of a rollout, wave by wave, in exactly one state."""
     states = log.states
     return tuple(
-        HostStanding(asset, wave.name, states[asset], log.reasons.get(asset, ""))
+        HostStanding(asset, wave.name, states[asset], log.reasons.get(asset, ""), asset in log.at_work)
         for wave in log.waves
         for asset in wave.assets
     )
@@ -142,17 +165,24 @@ def latest(entries: Iterable[Entry]) -> RolloutLog | None:
     for entry in entries:
         try:
             if entry.kind == "plan":
-                found, opened = _begun(entry), {}
+                found, opened = _begun(entry, found), {}
             elif found is not None:
                 _tell(found, entry, opened)
         except (KeyError, TypeError, ValueError) as error:
             hint = "`invoke audit.show --entry N` shows it; `invoke audit.verify` says whether it is as it was signed"
             said = f"entry {entry.index}, kind {entry.kind}, is not of our form: {error}"
             raise LedgerError(said, hint=hint) from error
+    if found is not None:
+        found.at_work = frozenset(str(name) for entry in opened.values() for name in _named(entry))
     return found
 
 
-def _begun(entry: Entry) -> RolloutLog:
+def _named(opened: Entry) -> Sequence[str]:
+    body: Mapping[str, Any] = opened.body
+    return tuple(body["assets"])
+
+
+def _begun(entry: Entry, before: RolloutLog | None) -> RolloutLog:
     body: Mapping[str, Any] = entry.body
     waves = tuple(
         WavePlan(name=wave["name"], soak=wave["soak_seconds"], assets=tuple(wave["assets"])) for wave in body["waves"]
@@ -163,6 +193,8 @@ def _begun(entry: Entry) -> RolloutLog:
         digest=body["contract_digest"],
         begun=int(entry.at.timestamp()),
         waves=waves,
+        known=before.known | before.superseded if before else frozenset(),
+        tries=before.tries if before else [],
         by=entry.operator,
     )
 
@@ -186,7 +218,7 @@ def _tell(log: RolloutLog, entry: Entry, opened: dict[str, Entry]) -> None:
             log.happened.append(Resumed(at))
         else:
             log.ended = at
-            log.not_evaluable = tuple(body["not_evaluable"])
+            log.not_evaluable, log.given_up = tuple(body["not_evaluable"]), "given_up" in body
             log.reasons = {row["asset"]: row["reason"] for row in body["machines"] if row["reason"]}
 
 
@@ -198,11 +230,29 @@ def _ended(log: RolloutLog, opened: Entry, closed: Entry) -> None:
     if attempts:
         log.happened.append(Batch(opened.body["rollout"]["wave"], attempts))  # type: ignore[index]
     for result, attempt in zip(results, attempts, strict=True):
+        log.tries += _tries(result, attempt)
+        log.superseded |= frozenset(_superseded(result))
         log.reasons.pop(attempt.asset, None)
         if attempt.state is not HostState.PATCHED:
             log.reasons[attempt.asset] = _why(result)
         elif result.get("packages") or log.lock is None:
             log.lock = _locked(log.lock, result.get("packages", ()))
+
+
+def _tries(result: Mapping[str, Any], attempt: Attempt) -> Iterator[UpdateTry]:
+    """What a machine's table says of each update that was chosen for it."""
+    for row in result["checks"]:
+        if row["name"].startswith(PACKAGE):
+            name, installed = row["name"].removeprefix(PACKAGE), row["result"] == CheckResult.PASS
+            yield UpdateTry(attempt.asset, name, row["asked"], attempt.ended, installed)
+
+
+def _superseded(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The security updates that a machine was offered beyond the lock, name and version."""
+    for row in result["checks"]:
+        newer = SUPERSEDED.match(row["found"]) if row["name"].startswith(KEPT) else None
+        if newer is not None:
+            yield row["name"].removeprefix(KEPT), newer[1]
 
 
 def _attempt(result: Mapping[str, Any], span: tuple[int, int]) -> Attempt:

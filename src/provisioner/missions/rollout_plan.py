@@ -14,7 +14,7 @@ from provisioner.planning.simulation import simulate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.missions.software_updates import Task
+    from provisioner.missions.rollout_task import Task
     from provisioner.model.mission_terms import SoftwareUpdates
     from provisioner.model.rollout import Simulated
 

@@ -10,8 +10,8 @@ from provisioner.missions.perform import perform
 from provisioner.planning.software_updates import plan_patch_scan
 
 if TYPE_CHECKING:
+    from provisioner.missions.rollout_task import Task
     from provisioner.missions.services import Services
-    from provisioner.missions.software_updates import Task
     from provisioner.model.intervention import Intervention
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.config.service_events import readers
 from provisioner.errors import LedgerError
 from provisioner.ledger.canonical import instant
+from provisioner.missions.open_waves import OpenWaves, in_order
 from provisioner.model.intervention import Outcome
 from provisioner.model.mission import MissionKind
 from provisioner.model.record import Record
@@ -75,14 +76,16 @@ def record_of(entries: Iterable[Entry], *, origin: str) -> Record:
     for entry in entries:
         if entry.kind == "opened":
             found.opened(entry)
+            found.waves.opened(entry)
         elif entry.kind == "closed":
             found.closed(entry)
+            found.waves.closed(entry)
         elif entry.kind in _FORMS:
             found.said(entry)
     return Record(
         origin=origin,
         tickets=tuple(found.tickets()),
-        assets=tuple(found.of(AssetEvent)),
+        assets=in_order((*found.of(AssetEvent), *found.waves.maintenance())),
         scans=tuple(found.of(Scan)),
         backups=tuple(found.of(BackupStatus)),
         drills=tuple(found.of(Drill)),
@@ -99,6 +102,7 @@ class _Found:
         self._cited: dict[str, str] = {}  # by intervention, the ticket of each set-up that is under way
         self._strange: Counter[tuple[str, str]] = Counter()
         self._elsewhere: dict[str, None] = {}
+        self.waves = OpenWaves()
 
     def opened(self, entry: Entry) -> None:
         body = entry.body

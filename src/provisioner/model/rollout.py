@@ -54,6 +54,26 @@ class Attempt(NamedTuple):
     begun: bool = False
 
 
+class UpdateTry(NamedTuple):
+    """One try of one update on a machine: the package, the version it was to have, whether it was there afterwards."""
+
+    asset: str
+    package: str
+    version: str
+    at: int
+    installed: bool
+
+
+class Excepted(NamedTuple):
+    """An update that is left alone on a machine until an instant, since so many tries in a row did not install it."""
+
+    asset: str
+    package: str
+    version: str
+    tries: int
+    until: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """Decided: take these machines of this wave now, to end before the window closes at `until` (None: no window)."""
@@ -97,20 +117,25 @@ Decision = Start | Wait | Halt | End
 
 @dataclass(frozen=True)
 class HostStanding:
-    """Where one machine stands; the reason is empty for one that is patched, or whose turn is still to come."""
+    """Where one machine stands; the reason is empty for one that is patched, or whose turn is still to come.
+
+    `at_work`: a batch with it is under way, and the state is that of before.
+    """
 
     asset: str
     wave: str
     state: HostState
     reason: str
+    at_work: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutStanding:
     """Where the rollout of a client stands: `rollout` and `begun` are None before the first one.
 
-    `lock` is what the first machines proved, `not_evaluable` the waves of which too few machines were tried, `decision`
-    what is done next, `zone` the time zone of the contract.
+    `lock` is what the first machines proved, `superseded` the security updates, name and version, that took the place
+    of one in it since, `excepted` what is left alone where, `not_evaluable` the waves of which too few machines were
+    tried, `given_up` whether a person ended it, `decision` what is done next, `zone` the time zone of the contract.
     """
 
     client: str
@@ -120,7 +145,10 @@ class RolloutStanding:
     rollout: str | None = None
     begun: int | None = None
     ended: int | None = None
+    given_up: bool = False
     lock: tuple[PackageChange, ...] = ()
+    superseded: tuple[tuple[str, str], ...] = ()
+    excepted: tuple[Excepted, ...] = ()
     not_evaluable: tuple[str, ...] = ()
     machines: tuple[HostStanding, ...] = ()
 

@@ -131,6 +131,11 @@ class Rollout:
         turn = self._turns.get(asset)
         return turn.again if turn and turn.attempt.state in MISSED and turn.tries < self._tries else None
 
+    @property
+    def not_evaluable(self) -> tuple[str, ...]:
+        """The waves of which too few machines were tried to say anything."""
+        return tuple(one.plan.name for one in self.waves if one.tally.attempted < self._gate.min_sample)
+
     def _wave(self, name: str) -> WaveState:
         return next(one for one in self.waves if one.plan.name == name)
 
@@ -154,7 +159,7 @@ class Rollout:
             if held is not None and self.waves[self._current + 1].opened is None:
                 return held
             self._current += 1
-        return End(not_evaluable=self._unsaid())
+        return End(not_evaluable=self.not_evaluable)
 
     def _catch_up(self, at: int) -> Decision:
         """Machines that were missed, once the last wave has had its turn; then the end."""
@@ -164,7 +169,7 @@ class Rollout:
                 return stop
         missed = {asset: again for asset in self._turns if (again := self.next_try(asset)) is not None}
         if not missed:
-            return End(not_evaluable=self._unsaid())
+            return End(not_evaluable=self.not_evaluable)
         ready = [asset for asset, again in missed.items() if again <= at]
         if not ready:
             text = f"missed and tried again: {', '.join(sorted(missed))}"
@@ -203,6 +208,3 @@ class Rollout:
             return Halt(wave=name, code="incident", text=f"an incident was opened since wave {name} began")
         ready = wave.last + wave.plan.soak
         return Wait(until=ready, code="soak", text=f"wave {name} is watched") if at < ready else None
-
-    def _unsaid(self) -> tuple[str, ...]:
-        return tuple(one.plan.name for one in self.waves if one.tally.attempted < self._gate.min_sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from provisioner.model.mission import MissionKind
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from provisioner.model.mission_terms import SoftwareUpdates
     from provisioner.model.package import PackageChange
     from provisioner.model.plan import Content
+    from provisioner.model.rollout import Excepted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """What is to be done: under which terms on which day, with which lock (None: what is pending), from which pool.
 
-    `pool` is the folder of the controller in which the files of packages are kept, `rollout` the rollout's id.
+    `pool` is the folder of the controller in which the files of packages are kept, `rollout` the rollout's id,
+    `excepted` what is left alone on which machine.
     """
 
     updates: SoftwareUpdates
@@ -31,6 +34,7 @@ class Work:
     lock: tuple[PackageChange, ...] | None
     pool: str
     rollout: str
+    excepted: tuple[Excepted, ...] = ()
 
 
 def plan_patch_scan(assets: Sequence[Asset], content: Content) -> Plan:
@@ -54,10 +58,21 @@ def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work)
     }
     prefixes = tuple(f"{role}_" for role in content.roles)
     variables = {
-        asset.name: {name: value for name, value in asset.variables.items() if name.startswith(prefixes)} | given
+        asset.name: {name: value for name, value in asset.variables.items() if name.startswith(prefixes)}
+        | given
+        | {"patched_packages_excepted": _left_alone(work.excepted, asset.name)}
         for asset in assets
     }
     return _plan(assets, content, variables)
+
+
+def _left_alone(excepted: Sequence[Excepted], asset: str) -> list[dict[str, str]]:
+    """What the role is told of the updates that are left alone on a machine; `until` is the day of UTC it ends on."""
+    return [
+        {"name": one.package, "version": one.version, "until": f"{datetime.fromtimestamp(one.until, UTC):%Y-%m-%d}"}
+        for one in excepted
+        if one.asset == asset
+    ]
 
 
 def _plan(assets: Sequence[Asset], content: Content, variables: dict[str, dict[str, object]]) -> Plan:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provisioner.model.intervention import Intervention
-    from provisioner.model.rollout import Decision, RolloutStanding
+    from provisioner.model.rollout import Decision, HostStanding, RolloutStanding
 
 
 def standing_document(found: RolloutStanding) -> dict[str, object]:
@@ -29,13 +29,22 @@ def standing_document(found: RolloutStanding) -> dict[str, object]:
         "rollout": found.rollout,
         "begun": utc(found.begun),
         "ended": utc(found.ended),
+        "given_up": found.given_up,
         "halted": isinstance(found.decision, Halt),
         "next": _decision(found.decision),
         "states": {state.value: counted[state] for state in HostState},
         "not_evaluable": list(found.not_evaluable),
         "lock": [package._asdict() for package in found.lock],
+        "superseded": [{"name": name, "version": version} for name, version in found.superseded],
+        "excepted": [{**one._asdict(), "until": utc(one.until)} for one in found.excepted],
         "machines": [
-            {"asset": row.asset, "wave": row.wave, "state": row.state.value, "reason": row.reason or None}
+            {
+                "asset": row.asset,
+                "wave": row.wave,
+                "state": row.state.value,
+                "at_work": row.at_work,
+                "reason": row.reason or None,
+            }
             for row in found.machines
         ],
     }
@@ -61,14 +70,32 @@ def standing_page(found: RolloutStanding) -> list[Section]:
         return [Section(lines=(f"no rollout was begun under contract {found.contract}", _next(found)))]
     counted = Counter(row.state for row in found.machines)
     states = ", ".join(f"{counted[state]} {state}" for state in HostState if counted[state])
-    rows = tuple((row.asset, row.wave, row.state.value, row.reason) for row in found.machines)
+    rows = tuple((row.asset, row.wave, _state(row), row.reason) for row in found.machines)
     title = f"Rollout {found.rollout} under contract {found.contract}"
     begun = f"begun {local(found.begun, found.zone)}"
-    ended = f", ended {local(found.ended, found.zone)}" if found.ended else ""
+    by = "given up by a person" if found.given_up else "ended"
+    ended = f", {by} {local(found.ended, found.zone)}" if found.ended else ""
     lock = f"lock: {len(found.lock)} packages" if found.lock else "lock: empty"
-    lines = (f"{begun}{ended}; {len(found.machines)} machines: {states}", lock)
+    lines = [f"{begun}{ended}; {len(found.machines)} machines: {states}", lock]
+    if found.not_evaluable:
+        lines.append(f"not evaluable, too few machines were tried: {', '.join(found.not_evaluable)}")
+    if found.superseded:
+        newer = ", ".join(f"{name} {version}" for name, version in found.superseded)
+        lines.append(f"superseded by a security update, which needs a canary of its own: {newer}")
     columns = ("machine", "wave", "state", "reason")
-    return [Section(title=title, lines=lines, columns=columns, rows=rows), Section(lines=(_next(found),))]
+    page = [Section(title=title, lines=tuple(lines), columns=columns, rows=rows)]
+    if found.excepted:
+        left = tuple(
+            (one.asset, one.package, one.version, str(one.tries), local(one.until, found.zone))
+            for one in found.excepted
+        )
+        named = ("machine", "package", "version", "tries", "left alone until")
+        page.append(Section(title="Tried and never installed", columns=named, rows=left))
+    return [*page, Section(lines=(_next(found),))]
+
+
+def _state(row: HostStanding) -> str:
+    return f"{row.state.value}, at work now" if row.at_work else row.state.value
 
 
 def _next(found: RolloutStanding) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.errors import UsageError
 from provisioner.missions.rollout_plan import plan_rollout
-from provisioner.missions.software_updates import Task
+from provisioner.missions.rollout_task import Task
 from provisioner.model.mission_terms import Deadlines, Missions, SoftwareUpdates, Wave
 from provisioner.model.values import Duration
 from provisioner.model.window import Window
@@ -37,6 +37,7 @@ def planned(*names: str, **terms: Any) -> RolloutPlan:
         content=make_content(),
         pool="/pool",
         accept=lambda _: False,
+        tidy=lambda _: None,
     )
     return plan_rollout(task, at=MONDAY)
 

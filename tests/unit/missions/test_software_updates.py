@@ -10,15 +10,10 @@ import pytest
 
 from provisioner.errors import StillRunning, UsageError
 from provisioner.ledger.entry import Draft
-from provisioner.missions.software_updates import (
-    Ran,
-    Task,
-    check_rollout,
-    halt_rollout,
-    resume_rollout,
-    run_rollout,
-    where_it_stands,
-)
+from provisioner.missions.rollout_state import Ran, where_it_stands
+from provisioner.missions.rollout_steering import end_rollout, halt_rollout, resume_rollout
+from provisioner.missions.rollout_task import Task
+from provisioner.missions.software_updates import check_rollout, run_rollout
 from provisioner.model.contract import Approvals
 from provisioner.model.intervention import Check, CheckResult, Outcome
 from provisioner.model.mission_terms import Allowance, Missions, SoftwareUpdates, Wave
@@ -69,6 +64,21 @@ def patched(order: Order) -> RunResult:
     return replace(done, check=order.check, packages=dict.fromkeys(names, (VIM,)))
 
 
+def behind(version: str) -> Any:
+    """Every machine took vim 2, and those with a lock were offered a security update beyond it."""
+
+    def answer(order: Order) -> RunResult:
+        names = [asset.name for asset in order.assets]
+        why = f"superseded: security version {version}, which no canary has"
+        newer = row("kept back vim", why, CheckResult.NOT_APPLICABLE)
+        locked = any(given["patched_packages_locked"] for given in order.step.variables.values())
+        rows = (row("package vim", "2"), *((newer,) if locked else ()))
+        done = result(succeed(order).tallies, checks=dict.fromkeys(names, rows))
+        return replace(done, packages=dict.fromkeys(names, (VIM,)))
+
+    return answer
+
+
 def failing(order: Order) -> RunResult:
     """No machine took it, whatever the installer said."""
     names = [asset.name for asset in order.assets]
@@ -84,6 +94,7 @@ class Park:
     names: tuple[str, ...] = ("ws-1", "ws-2", "ws-3")
     terms: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
+    kept: list[frozenset[str]] = field(default_factory=list)
 
     def task(self) -> Task:
         window = Window(name="night", rrule="FREQ=DAILY", start=time(22), duration=Duration.parse("4h"), timezone="UTC")
@@ -97,6 +108,7 @@ class Park:
             content=make_content("patched_packages", "acceptance"),
             pool="/pool",
             accept=lambda _: False,
+            tidy=self.kept.append,
         )
 
     def asset(self, name: str) -> Asset:
@@ -348,3 +360,93 @@ def test_check_mode_outside_a_window_does_nothing(park: Park) -> None:
     park.desk.now = park.clock
     assert isinstance(check_rollout(park.task(), park.desk.services()).decision, Wait)
     assert (park.batches(), park.desk.kinds()) == ([], [])
+
+
+def test_a_security_update_beyond_the_lock_gets_a_canary_of_its_own_at_once_and_only_once(park: Park) -> None:
+    park.desk.executor.answer = behind("3")
+    ran = park.run()
+    assert ran.log is not None and ran.log.superseded == {("vim", "3")}
+    assert ran.standing(park.task()).superseded == (("vim", "3"),)
+    park.run()
+    assert park.desk.kinds().count("plan") == 2, "the window of the first one is still open"
+    again = park.run()
+    assert isinstance(again.decision, Wait)
+    assert (again.interventions, park.desk.kinds().count("plan")) == ([], 2), "its canary did not find it either"
+    park.clock.at = NIGHT + timedelta(days=1, minutes=5)
+    park.desk.executor.answer = behind("4")
+    park.run()
+    park.run()
+    assert park.desk.kinds().count("plan") == 4, "another version, another canary"
+
+
+def test_w9_an_update_that_never_installs_is_left_alone_by_name_for_a_time(park: Park) -> None:
+    """W9, ansible.windows#343: three tries in a row, then a named exception that ends by itself."""
+    park.desk.executor.answer = failing
+    park.run()
+    for _ in range(2):
+        park.say(resume_rollout)
+        park.run()
+    assert [order.step.variables["ws-1"]["patched_packages_excepted"] for order in park.desk.executor.orders] == [
+        []
+    ] * 3
+    park.desk.executor.answer = patched
+    park.say(resume_rollout)
+    ran = park.run()
+    first, second = (order.step.variables for order in park.desk.executor.orders[3:])
+    assert first["ws-1"]["patched_packages_excepted"] == [{"name": "vim", "version": "2", "until": "2026-12-24"}]
+    assert second["ws-2"]["patched_packages_excepted"] == [], "another machine takes it"
+    assert ran.excepted == (), "the fake installed it all the same: the count begins anew"
+
+
+def test_a_rollout_that_is_given_up_is_over_and_the_next_window_begins_another(park: Park) -> None:
+    park.desk.executor.answer = failing
+    assert isinstance(park.run().decision, Halt)
+    park.say(end_rollout, "the vendor will not mend it")
+    (ended,) = park.desk.bodies("wave")
+    assert "vendor" not in str(ended), "a person's words stay out of the entry"
+    reasons = {one["asset"]: (one["state"], one["reason"]) for one in ended["machines"]}
+    assert reasons["ws-1"] == ("failed", "package vim: 1")
+    assert reasons["ws-3"] == ("untouched", "the rollout was given up before its turn")
+    assert ended["not_evaluable"] == ["broad"]
+    ran = park.run()
+    assert (ran.interventions, ran.standing(park.task()).given_up) == ([], True)
+    with pytest.raises(UsageError, match="no rollout is under way"):
+        park.say(end_rollout)
+    park.desk.executor.answer = patched
+    park.clock.at = NIGHT + timedelta(days=1, minutes=5)
+    park.run()
+    assert park.batches() == [("ws-1",), ("ws-1",), ("ws-2", "ws-3")]
+
+
+def test_who_drives_a_rollout_cannot_be_overtaken_by_its_end(park: Park) -> None:
+    park.desk.executor.answer = failing
+    park.run()
+    park.desk.leases.held.add(("demo", ".rollout"))
+    with pytest.raises(UsageError):
+        park.say(end_rollout)
+    assert "wave" not in park.desk.kinds()
+
+
+def test_the_pool_keeps_what_the_rollout_proved_and_is_tidied_at_its_end_only(park: Park) -> None:
+    park.terms["waves"] = (Wave(name="canary", count=1, soak=Duration.parse("1h")), Wave(name="broad"))
+    park.run()
+    assert park.kept == []
+    park.clock.at += timedelta(hours=2)
+    park.run()
+    assert park.kept == [frozenset({VIM.sha256})]
+
+
+def test_machines_of_an_open_batch_are_said_to_be_at_work(park: Park) -> None:
+    seen: list[frozenset[str]] = []
+
+    def look(order: Order) -> RunResult:
+        with park.desk.book() as book:
+            found = where_it_stands(park.task(), book, at=int(park.clock.at.timestamp())).log
+        assert found is not None
+        seen.append(found.at_work)
+        return patched(order)
+
+    park.desk.executor.answer = look
+    ran = park.run()
+    assert seen == [{"ws-1"}, {"ws-2", "ws-3"}]
+    assert ran.log is not None and ran.log.at_work == frozenset()

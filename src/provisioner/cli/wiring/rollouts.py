@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from provisioner.cli import wiring
 from provisioner.cli.wiring.service import book_if_begun
 from provisioner.errors import UsageError
+from provisioner.execution.pool import keep_only
 from provisioner.execution.timers import MARK, units, verify
-from provisioner.missions.software_updates import Task, where_it_stands
+from provisioner.missions.rollout_state import where_it_stands
+from provisioner.missions.rollout_task import Task
 from provisioner.missions.standing import standing_ones
 
 if TYPE_CHECKING:
@@ -32,13 +34,15 @@ def task(where: Site, client: str, *, contract_id: str, accept: bool, playbook: 
     if len(ones) > 1:
         ids = ", ".join(one.id for one in ones)
         raise UsageError(f"several contracts are in force: {ids}", hint=f"say which with --contract-id {ones[0].id}")
+    pool = where.settings.state / "pools" / client
     return Task(
         client=client,
         contract=ones[0],
         assets=tuple(found.inventory.assets),
         content=wiring.content(where, playbook),
-        pool=str(where.settings.state / "pools" / client),
+        pool=str(pool),
         accept=lambda _fingerprint: accept,
+        tidy=lambda digests: keep_only(pool, digests),
     )
 
 
