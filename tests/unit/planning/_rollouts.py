@@ -46,10 +46,12 @@ def contract(terms: SoftwareUpdates, **more: Any) -> Contract:
     return make_contract(missions=Missions(software_updates=terms), **fields)
 
 
-def rollout(terms: SoftwareUpdates, hosts: int, *, seconds: int = 1500, **more: Any) -> tuple[Rollout, Openings]:
+def rollout(
+    terms: SoftwareUpdates, hosts: int, *, seconds: int = 1500, tries: int = 1, **more: Any
+) -> tuple[Rollout, Openings]:
     openings = Openings(contract(terms, **more), terms)
     planned: tuple[WavePlan, ...] = plan_waves(terms, {f"m{number}": frozenset() for number in range(hosts)})
-    return Rollout(terms, planned, openings=openings, seconds=seconds), openings
+    return Rollout(terms, planned, openings=openings, seconds=seconds, tries=tries), openings
 
 
 def ended(assets: tuple[str, ...], at: int, *states: HostState) -> list[Attempt]:
