@@ -3,33 +3,38 @@
 """Read what updates this machine waits for, and return it as the fact `patch_level`.
 
 With `refresh` the lists of packages are fetched first, waiting at most `patience` seconds for another program that has
-them locked. The fact: `pending`, a list of `{name, architecture, before, version, sha256, origin, security, kept}`, in
-order, where `before` is empty for a package that an update brings along and `kept` says why an update would not be
-taken (`held`, `phased`, `removal`, `dependencies`), else empty; `restart`, the reasons for which a restart is due;
-`boot`, the identity of this boot; `failed_units`; `free_mib` of the file systems of / and /var; `interrupted`, whether
-dpkg was; `on_battery`. Lists of packages that cannot be fetched fail the task: what is not known is not current.
+them locked. The fact: `release`, the codename of the distribution; `pending`, a list of `{name, architecture, before,
+version, sha256, origin, security, kept, source, source_before, source_version, undo}`, in order, where `before` is
+empty for a package that an update brings along, `kept` says why an update would not be taken (`held`, `phased`,
+`removal`, `dependencies`), else empty, and `undo` whether the installed version can be had again; `restart`, the
+reasons for which a restart is due; `boot`, the identity of this boot; `failed_units`; `services`, those that run;
+`stale_services`, those that run on files from before an update; `free_mib` by mount point; `interrupted`, whether dpkg
+was; `on_battery`; `session`, who is at the machine; `devices` and `modules`; `unseen`, a list of `{name, why}`: what
+this machine has no program to look at. Lists of packages that cannot be fetched fail the task: what is not known is not
+current.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.patch_level_boot import boot, restart_reasons
+from ansible.module_utils.patch_level_machine import (
+    devices,
+    free_mib,
+    modules,
+    on_battery,
+    release,
+    run,
+    session,
+    stale,
+    units,
+)
 
-CLEAN = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"}
-
-
-def run(*command, timeout=60):
-    """Return (status, output, errors) of a program."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False, env=CLEAN,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.returncode, done.stdout, done.stderr
+ARCHIVES = Path("/var/cache/apt/archives")
 
 
 def refresh(patience):
@@ -52,6 +57,13 @@ def is_security(origin):
     return origin.archive.endswith("-security") or origin.label == "Debian-Security"
 
 
+def undoable(version):
+    """Whether an installed version can be had again: a repository offers it, or apt kept its file."""
+    offered = any(origin.archive != "now" for origin in version.origins)
+    file = f"{version.package.shortname}_{version.version.replace(':', '%3a')}_{version.architecture}.deb"
+    return offered or (ARCHIVES / file).exists()
+
+
 def pending():
     """Return the pending updates, as the docstring of the module says."""
     import apt
@@ -71,41 +83,47 @@ def pending():
         phased = getattr(package, "phasing_applied", False)
         taken = package.marked_upgrade or package.marked_install
         why = "held" if held else "phased" if phased else "removal" if removal else "dependencies"
-        candidate = package.candidate
+        candidate, installed = package.candidate, package.installed
         origin = candidate.origins[0]
         rows.append(
             {
                 "name": package.shortname,
                 "architecture": candidate.architecture,
-                "before": package.installed.version if package.installed else "",
+                "before": installed.version if installed else "",
                 "version": candidate.version,
                 "sha256": candidate.sha256 or "",
                 "origin": f"{origin.origin} {origin.archive}".strip(),
                 "security": any(is_security(one) for one in candidate.origins),
                 "kept": "" if taken and not held else why,
+                "source": (installed or candidate).source_name,
+                "source_before": installed.source_version if installed else "",
+                "source_version": candidate.source_version,
+                "undo": bool(installed) and undoable(installed),
             }
         )
     return rows
 
 
-def on_battery():
-    """Whether a machine that has mains power is off it now."""
-    supplies = Path("/sys/class/power_supply")
-    mains = [path.parent for path in supplies.glob("*/type") if path.read_text().strip() == "Mains"]
-    return bool(mains) and not any((one / "online").read_text().strip() == "1" for one in mains)
-
-
 def level():
     """Return the whole fact."""
-    units = run("systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager")[1]
+    asked, stale_services, no_needrestart = stale()
+    who, no_logind = session()
+    unseen = [("stale services", no_needrestart), ("session", no_logind)]
     return {
+        "release": release(),
         "pending": pending(),
-        "restart": restart_reasons(),
+        "restart": restart_reasons() + asked,
         "boot": boot(),
-        "failed_units": sorted(line.split()[0] for line in units.splitlines() if line.strip()),
-        "free_mib": {path: os.statvfs(path).f_bavail * os.statvfs(path).f_frsize >> 20 for path in ("/", "/var")},
+        "failed_units": units("--failed"),
+        "services": units("--type=service", "--state=running"),
+        "stale_services": stale_services,
+        "free_mib": free_mib(),
         "interrupted": bool(run("dpkg", "--audit")[1].strip()) or any(Path("/var/lib/dpkg/updates").glob("[0-9]*")),
         "on_battery": on_battery(),
+        "session": who,
+        "devices": devices(),
+        "modules": modules(),
+        "unseen": [{"name": name, "why": why} for name, why in unseen if why],
     }
 
 
