@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 
 import pytest
 
 from provisioner.errors import ExecutionError
 from provisioner.lab.access import Access
 from provisioner.lab.engine import cache_folder
-from provisioner.lab.machines import Lab, Machine
+from provisioner.lab.machines import Lab, Machine, wait_for_sshd
 
 
 def run(command, given=""):
@@ -109,3 +110,30 @@ def test_files_that_podman_mounts_elsewhere_can_be_replaced_and_survive_a_restar
     again = lab_machine("lab-restarted", state=tmp_path)
     assert again.shell("hostname; cat /etc/hostname").split() == ["ws-77", "ws-77"]
     assert again.running.host_key == machine.running.host_key
+
+
+def test_a_machine_that_is_restarted_from_inside_comes_back_and_one_that_was_stopped_does_not(
+    lab, lab_engine, free_port, tmp_path
+):
+    (first,) = lab.up((Machine("ws-01", free_port()),), Access(tmp_path / "state", "demo"), say=print)
+    inside = ("exec", first.container, "sh", "-c")
+    boot = (*inside, "cut -d ' ' -f 22 /proc/1/stat; cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")
+    lab_engine.call(*inside, "touch /root/kept /run/gone")
+    started, key = lab_engine.call(*boot).splitlines()
+    lab_engine.attempt(*inside, "systemctl reboot")
+    # The port answers until the machine goes down: what is awaited is another first process.
+    deadline = time.monotonic() + 30
+    while (done := lab_engine.attempt(*boot)).returncode or done.stdout.split()[0] == started:
+        assert time.monotonic() < deadline, done
+        time.sleep(0.1)
+    wait_for_sshd(first.machine.port, seconds=30)
+    assert lab_engine.call(*boot).splitlines()[1] == key == first.host_key
+    lab_engine.call(*inside, "test -e /root/kept && test ! -e /run/gone")
+    assert [one.state for one in lab.status()] == ["running"]
+
+    lab_engine.call("stop", "--time", "3", first.container)
+    assert [one.state for one in lab.status()] == ["exited"]
+    lab_engine.call("start", first.container)
+    lab_engine.attempt(*inside, "systemctl reboot")
+    assert lab.down() == ("ws-01",), "a machine is removed in the middle of its restart"
+    assert lab.status() == ()

@@ -141,7 +141,8 @@ class Lab:
             self.engine.call("start", container)
 
     def _options(self, machine: Machine, image: str) -> list[str]:
-        options = ["--privileged", "--systemd=always", "--hostname=debian", "--pull=never"]
+        # systemd ends a container that is to be restarted with an error of its own; `podman stop` keeps it stopped.
+        options = ["--privileged", "--systemd=always", "--restart=on-failure", "--hostname=debian", "--pull=never"]
         options.append(f"--publish=127.0.0.1:{machine.port}:22")
         labels = {"": self.prefix, ".name": machine.name, ".port": machine.port, ".release": machine.release}
         options += [f"--label={LABEL}{suffix}={value}" for suffix, value in labels.items()]
