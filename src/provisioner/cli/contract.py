@@ -17,6 +17,7 @@ def check(_context: Context, client: str = "", json: bool = False) -> int:
     Ends 0 when there is none, 2 otherwise. Example: invoke contract.check --client demo
     """
     from provisioner.cli import wiring
+    from provisioner.reporting.rollout_plans import rings_document, rings_lines
 
     found = wiring.check_clients(wiring.site(), client or None)
     if json:
@@ -25,10 +26,12 @@ def check(_context: Context, client: str = "", json: bool = False) -> int:
                 "clients": list(found.clients),
                 "problems": [vars(problem) for problem in found.problems],
                 "warnings": list(found.warnings),
+                "rings": [rings_document(one) for one in found.rings],
             }
         )
         return 2 if found.problems else 0
-    for line in (*map(str, found.problems), *(f"warning: {text}" for text in found.warnings)):
+    rings = (line for one in found.rings for line in rings_lines(one))
+    for line in (*map(str, found.problems), *(f"warning: {text}" for text in found.warnings), *rings):
         print(line)
     counts = f"problems: {len(found.problems)}, warnings: {len(found.warnings)}"
     print(f"{', '.join(found.clients)}: {counts}")

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, time
 from itertools import combinations
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from provisioner.config.clients import load_client
 from provisioner.errors import ConfigurationError
+from provisioner.model.rollout_plan import ContractRings
+from provisioner.planning.openings import Openings
+from provisioner.planning.rings import foresee
+from provisioner.planning.waves import plan_waves
+from provisioner.terms.days import first_instant
 from provisioner.terms.feasibility import unkept
 from provisioner.terms.term import in_force
 
@@ -23,16 +31,58 @@ if TYPE_CHECKING:
     from provisioner.model.inventory import Inventory
 
 
-def check_client(
-    folder: Path, *, roles: RoleInputs, decrypt: Decrypt | None
-) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Given a client's folder, return every problem of its contracts and machines; without any, the warnings."""
+@dataclass(frozen=True)
+class CheckedClient:
+    """What was found: every problem; without any the warnings, and what each contract's waves make of its deadlines."""
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    rings: tuple[ContractRings, ...] = ()
+
+
+def check_client(folder: Path, *, roles: RoleInputs, decrypt: Decrypt | None) -> CheckedClient:
+    """Given a client's folder, read its contracts and machines, and say what is wrong, doubtful and to be expected."""
     try:
         found = load_client(folder, roles=roles, decrypt=decrypt, also=unkept)
     except ConfigurationError as error:
-        return error.problems, ()
+        return CheckedClient(error.problems)
     of_contracts = (text for contract in found.contracts for text in contract.warnings)
-    return (), (*of_contracts, *found.inventory.warnings, *_disputed(found))
+    rings = tuple(_rings(found))
+    warnings = (
+        *of_contracts,
+        *found.inventory.warnings,
+        *_disputed(found),
+        *(text for one in rings for text in _late(one)),
+    )
+    return CheckedClient(warnings=warnings, rings=rings)
+
+
+def _rings(found: ClientConfiguration) -> Iterator[ContractRings]:
+    """The rollout of the newest terms of each contract, over the machines that they cover, from their first day on."""
+    for loaded in found.contracts:
+        day = max(version.effective for version in loaded.versions)
+        terms = loaded.as_of(day)
+        updates = terms.missions.software_updates
+        machines = {one.name: one.groups for one in found.inventory.assets if one.groups.intersection(terms.assets)}
+        if updates is not None and machines:
+            at = first_instant(datetime.combine(day, time()), ZoneInfo(terms.timezone or "UTC"))
+            waves = plan_waves(updates, dict(sorted(machines.items())))
+            told = foresee(updates, waves, openings=Openings(terms, updates), at=at)
+            yield ContractRings(
+                terms.client.id, terms.id, len(machines), updates.batch, waves=told.waves, deadlines=told.deadlines
+            )
+
+
+def _late(rings: ContractRings) -> Iterator[str]:
+    """Deadlines that so many machines in such batches do not meet, whatever the windows alone would allow."""
+    for deadline in rings.deadlines:
+        if deadline.kept == "no" and rings.waves:
+            best = "never" if deadline.best is None else f"after {deadline.best / 86400:.1f} d at best"
+            said = (
+                f"with {rings.machines} machines, {rings.batch} at once, wave {rings.waves[-1].name} is through {best}"
+            )
+            promised = f"{deadline.promised / 86400:g} d are promised for {deadline.name} updates"
+            yield f"{rings.contract}: {said}; {promised}"
 
 
 def _disputed(found: ClientConfiguration) -> Iterator[str]:

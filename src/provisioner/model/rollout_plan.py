@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PlannedWave:
-    """One wave: its machines, and when it would begin and be through if nothing fails; None where it never would."""
+    """One wave: its machines, and when it would begin and be through if nothing fails; None where it never would.
+
+    `best` and `worst` are how old an update is when the wave is through, in seconds.
+    """
 
     name: str
     assets: tuple[str, ...]
     begins: int | None
     through: int | None
+    best: int | None
+    worst: int | None
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,13 @@ class Deadline:
     best: int | None
     worst: int | None
 
+    @property
+    def kept(self) -> str:
+        """Whether it is kept: `yes`, `not always`, `no`."""
+        if self.worst is not None and self.worst <= self.promised:
+            return "yes"
+        return "not always" if self.best is not None and self.best <= self.promised else "no"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutPlan:
@@ -40,3 +52,15 @@ class RolloutPlan:
     waves: tuple[PlannedWave, ...]
     deadlines: tuple[Deadline, ...]
     openings: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class ContractRings:
+    """What the windows and waves of one contract make of its deadlines, from the first day of its newest terms on."""
+
+    client: str
+    contract: str
+    machines: int
+    batch: int
+    waves: tuple[PlannedWave, ...]
+    deadlines: tuple[Deadline, ...]

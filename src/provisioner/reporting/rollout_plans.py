@@ -9,7 +9,7 @@ from provisioner.reporting.rollouts import local
 from provisioner.reporting.statements import utc
 
 if TYPE_CHECKING:
-    from provisioner.model.rollout_plan import Deadline, RolloutPlan
+    from provisioner.model.rollout_plan import ContractRings, Deadline, PlannedWave, RolloutPlan
 
 UNDO = "the versions before are recorded for each machine; going back is work by hand"
 
@@ -23,51 +23,77 @@ def plan_document(plan: RolloutPlan) -> dict[str, object]:
         "undo": UNDO,
         "waves": [
             {"name": wave.name, "assets": list(wave.assets), "begins": utc(wave.begins), "through": utc(wave.through)}
+            | _ages(wave)
             for wave in plan.waves
         ],
-        "deadlines": [
-            {
-                "name": one.name,
-                "promised_seconds": one.promised,
-                "best_seconds": one.best,
-                "worst_seconds": one.worst,
-                "kept": kept(one),
-            }
-            for one in plan.deadlines
-        ],
+        "deadlines": [_deadline(one) for one in plan.deadlines],
         "openings": [{"opens": utc(opens), "closes": utc(closes)} for opens, closes in plan.openings],
     }
 
 
-def kept(deadline: Deadline) -> str:
-    """Whether a deadline is kept: `yes`, `not always`, `no`."""
-    if deadline.worst is not None and deadline.worst <= deadline.promised:
-        return "yes"
-    return "not always" if deadline.best is not None and deadline.best <= deadline.promised else "no"
+def rings_document(found: ContractRings) -> dict[str, object]:
+    """Given what a contract's waves make of its deadlines, return its object in the document of `contract.check`."""
+    return {
+        "client": found.client,
+        "contract": found.contract,
+        "machines": found.machines,
+        "batch": found.batch,
+        "waves": [{"name": wave.name, "machines": len(wave.assets)} | _ages(wave) for wave in found.waves],
+        "deadlines": [_deadline(one) for one in found.deadlines],
+    }
+
+
+def rings_lines(found: ContractRings) -> list[str]:
+    """The same as lines for a person."""
+    head = f"{found.client}, {found.contract}: updates on {found.machines} machines, at most {found.batch} at once"
+    rows = [
+        f"  wave {wave.name} ({len(wave.assets)}) is through when an update is {_days(wave.best)} old at best, "
+        f"{_days(wave.worst)} at worst"
+        for wave in found.waves
+    ]
+    limits = [f"  deadline {one.name} {_days(one.promised)}: kept {one.kept}" for one in found.deadlines]
+    return [head, *rows, *limits]
+
+
+def _ages(wave: PlannedWave) -> dict[str, object]:
+    return {"best_seconds": wave.best, "worst_seconds": wave.worst}
+
+
+def _deadline(one: Deadline) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "promised_seconds": one.promised,
+        "best_seconds": one.best,
+        "worst_seconds": one.worst,
+        "kept": one.kept,
+    }
 
 
 def plan_page(plan: RolloutPlan) -> list[Section]:
     """Given a plan, return the page for a person."""
     waves = tuple(
-        (wave.name, str(len(wave.assets)), *(local(at, plan.zone) or "never" for at in (wave.begins, wave.through)))
+        (
+            *(wave.name, str(len(wave.assets))),
+            *(local(at, plan.zone) or "never" for at in (wave.begins, wave.through)),
+            *(_days(age) for age in (wave.best, wave.worst)),
+        )
         for wave in plan.waves
     )
     machines = tuple((asset, wave.name) for wave in plan.waves for asset in wave.assets)
     limits = tuple(
-        (one.name, _days(one.promised), _days(one.best), _days(one.worst), kept(one)) for one in plan.deadlines
+        (one.name, _days(one.promised), _days(one.best), _days(one.worst), one.kept) for one in plan.deadlines
     )
     windows = tuple((local(opens, plan.zone), local(closes, plan.zone)) for opens, closes in plan.openings)
     title = f"The next rollout under contract {plan.contract}"
     lines = (f"plan {plan.digest}", f"at most {plan.batch} machines at once; undo: {UNDO}")
+    columns = ("wave", "machines", "begins", "through, if nothing fails", "age at best", "at worst")
     found = [
-        Section(
-            title=title, lines=lines, columns=("wave", "machines", "begins", "through, if nothing fails"), rows=waves
-        ),
+        Section(title=title, lines=lines, columns=columns, rows=waves),
         Section(title="Machines", columns=("machine", "wave"), rows=machines),
     ]
     if limits:
-        columns = ("deadline", "promised", "best", "worst", "kept")
-        found.append(Section(title="An update is on the last machine after", columns=columns, rows=limits))
+        heads = ("deadline", "promised", "best", "worst", "kept")
+        found.append(Section(title="An update is on the last machine after", columns=heads, rows=limits))
     return [*found, Section(title="Openings of the next 30 days", columns=("opens", "closes"), rows=windows)]
 
 

@@ -14,7 +14,6 @@ from provisioner.model.mission_terms import Deadlines, Missions, SoftwareUpdates
 from provisioner.model.values import Duration
 from provisioner.model.window import Window
 from provisioner.reporting.agenda import openings_calendar
-from provisioner.reporting.rollout_plans import kept
 from provisioner.testing import loaded, make_asset, make_content, make_contract
 
 if TYPE_CHECKING:
@@ -55,7 +54,16 @@ def test_each_machine_in_its_wave_and_the_second_wave_a_week_later() -> None:
 @pytest.mark.parametrize(("promised", "said"), [("30d", "yes"), ("8d", "not always"), ("2d", "no")])
 def test_a_deadline_at_best_and_at_worst(promised: str, said: str) -> None:
     (deadline,) = planned("ws-1", "ws-2", deadlines=Deadlines(other=Duration.parse(promised))).deadlines
-    assert (deadline.name, kept(deadline)) == ("other", said)
+    assert (deadline.name, deadline.kept) == ("other", said)
+
+
+def test_each_wave_has_its_own_ages() -> None:
+    canary, broad = planned("ws-1", "ws-2").waves
+    assert canary.best is not None and canary.best < 3600 < 7 * A_DAY < (broad.best or 0)
+    assert canary.worst is not None and broad.worst is not None
+    # Known just after the first rollout began it waits for the next one: the Tuesday after that has ended.
+    assert 14 * A_DAY <= canary.worst < 14 * A_DAY + 3600
+    assert 21 * A_DAY <= broad.worst < 21 * A_DAY + 3600
 
 
 def test_the_digest_is_over_machines_and_waves() -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from provisioner.model.asset import Asset
     from provisioner.model.contract import LoadedContract
     from provisioner.model.plan import Content
+    from provisioner.model.rollout_plan import ContractRings
 
 CHECKOUT = Path(__file__).resolve().parents[4]
 
@@ -186,6 +187,7 @@ class Checked:
     clients: tuple[str, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+    rings: tuple[ContractRings, ...]
 
 
 def check_clients(where: Site, client: str | None) -> Checked:
@@ -198,12 +200,14 @@ def check_clients(where: Site, client: str | None) -> Checked:
         raise UsageError(f"there is no client folder in {root}", hint="each client has a folder with contract.yml")
     problems: list[Problem] = []
     warnings: list[str] = []
+    rings: list[ContractRings] = []
     roles = load_role_inputs(where.checkout / "roles")
     for folder in folders:
-        refused, doubtful = check_client(folder, roles=roles, decrypt=decrypt(where.settings))
-        problems.extend(refused)
-        warnings.extend(doubtful)
-    return Checked(tuple(folder.name for folder in folders), tuple(problems), tuple(warnings))
+        found = check_client(folder, roles=roles, decrypt=decrypt(where.settings))
+        problems.extend(found.problems)
+        warnings.extend(found.warnings)
+        rings.extend(found.rings)
+    return Checked(tuple(folder.name for folder in folders), tuple(problems), tuple(warnings), tuple(rings))
 
 
 def schema(*, inventory: bool) -> object:
