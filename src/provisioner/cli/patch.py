@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
+    from provisioner.model.compliance import MachineCompliance
     from provisioner.model.rollout import RolloutStanding, Simulated
+    from provisioner.reporting.page import Section
 
 MOST = 1_000_000
 EXAMPLE = "invoke patch.simulate --client demo --hosts 200 --scenario scenario.yml --seed 7"
@@ -122,21 +124,21 @@ def scan(
     from provisioner.cli.wiring import anchors, rollouts
     from provisioner.missions.scanning import scan as read
     from provisioner.model.intervention import EXIT_CODES
-    from provisioner.reporting.interventions import intervention_document
-    from provisioner.reporting.rollout_standing import scan_page
+    from provisioner.reporting.scans import scan_document, scan_page
 
     name = required("client", client, "invoke patch.scan --client demo")
     site = wiring.site(writes=True)
+    advisories = rollouts.advisories(site)
     with Told(to_stdout=not json) as progress:
         task = rollouts.task(site, name, contract_id=contract_id, accept=accept_new_key, playbook=rollouts.SCAN)
-        found = read(task, rollouts.services(site, task, progress), host=host)
+        found = read(task, rollouts.services(site, task, progress), advisories, host=host)
+    told = (found.intervention, found.machines, found.snapshot)
     if json:
-        pending = {one.name: [package._asdict() for package in one.packages] for one in found.assets}
-        print_json({**intervention_document(found), "pending": pending})
+        print_json(scan_document(*told))
     else:
-        page(scan_page(found))
+        page(scan_page(*told, zone=task.contract.timezone or "UTC"))
     anchors.anchor_quietly(site, name, say=say)
-    return EXIT_CODES[found.outcome]
+    return EXIT_CODES[found.intervention.outcome]
 
 
 CHECK_HELP = "Ansible's check mode on the batch that is due: look, change nothing; recorded as simulated"
@@ -186,27 +188,35 @@ WATCH_HELP = "on a terminal: show it anew every two seconds, until Ctrl-C"
 
 @command(help={**RUN_HELP, "watch": WATCH_HELP})
 def status(_context: Context, client: str = "", contract_id: str = "", watch: bool = False, json: bool = False) -> int:
-    """Say where the client's rollout stands: each machine in one state, with the reason; and what is due when.
+    """Say where the client's rollout stands: each machine's state, what is due when, which deadlines are kept.
 
     Example: invoke patch.status --client demo --watch
     """
     from provisioner.cli import present, wiring
     from provisioner.cli.wiring import rollouts
+    from provisioner.reporting.compliance import compliance_document, compliance_section
     from provisioner.reporting.rollout_standing import standing_document, standing_page
 
     name = required("client", client, "invoke patch.status --client demo")
     if watch and json:
         raise UsageError("--watch shows a page and --json prints one document", hint="leave one of them out")
 
-    def look() -> RolloutStanding:
-        return rollouts.standing(wiring.site(), name, contract_id=contract_id)
+    def look() -> tuple[RolloutStanding, tuple[MachineCompliance, ...]]:
+        site = wiring.site()
+        found = rollouts.standing(site, name, contract_id=contract_id)
+        return found, rollouts.deadlines(site, name, contract_id=contract_id)
+
+    def drawn() -> list[Section]:
+        found, kept = look()
+        return [*standing_page(found), compliance_section(kept, zone=found.zone)]
 
     if watch:
-        present.watch(lambda: standing_page(look()), seconds=2)
+        present.watch(drawn, seconds=2)
     elif json:
-        print_json(standing_document(look()))
+        found, kept = look()
+        print_json({**standing_document(found), "deadlines": compliance_document(kept)})
     else:
-        present.page(standing_page(look()))
+        present.page(drawn())
     return 0
 
 

@@ -1,4 +1,4 @@
-"""settings.yml: who outside vouches for checkpoints, and who has figures.
+"""settings.yml: who outside vouches for checkpoints, who has figures, and where advisories are.
 
 Strict like contract.yml: every problem with file:line:col.
 """
@@ -49,11 +49,13 @@ def _witness_key(text: str) -> str:
 
 
 _STEP = Duration(5, "m")
+_WEEK = Duration(7, "d")
 _URL = Annotated[str, Text(_url, r"[!-~]{1,500}", "an address such as https://w1.example")]
 _KEY = Annotated[
     str, Text(_witness_key, r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "a witness's key such as w1.example+01234567+BA…")
 ]
 _FILE = Annotated[Path, Text(Path, r"\S.{0,498}\S|\S", "the path of a file")]
+_FOLDER = Annotated[Path, Text(Path, r"\S.{0,498}\S|\S", "the path of a folder")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,18 +83,30 @@ class PrometheusSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AdvisorySettings:
+    """The folder of advisories (absolute once loaded; None: `advisories` of the state folder), and when they are stale.
+
+    A snapshot is stale once the instant at which its day began (UTC) is longer ago than `stale_after`.
+    """
+
+    folder: _FOLDER | None = None
+    stale_after: SomeElapsed = _WEEK
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outside:
-    """Who outside vouches for the checkpoints of every client's log, and who has figures of performance."""
+    """Who outside vouches for the checkpoints of every client's log, who has figures of performance, and advisories."""
 
     witnesses: tuple[WitnessSettings, ...] = ()
     timestamp: TimestampSettings | None = None
     prometheus: PrometheusSettings | None = None
+    advisories: AdvisorySettings = AdvisorySettings()
 
 
 def load_outside(path: Path) -> Outside:
     """Given settings.yml, return what it says; an empty file says nothing.
 
-    Raises ConfigurationError with every problem; a file of authorities that is not there is one.
+    Raises ConfigurationError with every problem; a file of authorities or a folder that is not there is one.
     """
     file, bounds = label(path, folder=path.parent), Bounds()
     document = Document(
@@ -105,8 +119,12 @@ def load_outside(path: Path) -> Outside:
         raise ConfigurationError(ordered(problems))
     refuse(_problems(found, document, folder=path.parent))
     said: Outside = found
-    stamp = said.timestamp
-    return replace(said, timestamp=stamp and replace(stamp, authorities=path.parent / stamp.authorities))
+    stamp, advisories = said.timestamp, said.advisories
+    return replace(
+        said,
+        timestamp=stamp and replace(stamp, authorities=path.parent / stamp.authorities),
+        advisories=replace(advisories, folder=advisories.folder and path.parent / advisories.folder),
+    )
 
 
 def _problems(found: Outside, document: Document, *, folder: Path) -> Iterator[Problem]:
@@ -117,3 +135,5 @@ def _problems(found: Outside, document: Document, *, folder: Path) -> Iterator[P
         keys.add(witness.key)
     if found.timestamp and not (folder / found.timestamp.authorities).is_file():
         yield document.problem(("timestamp", "authorities"), f"no such file beside {document.file}")
+    if found.advisories.folder and not (folder / found.advisories.folder).is_dir():
+        yield document.problem(("advisories", "folder"), f"no such folder beside {document.file}")

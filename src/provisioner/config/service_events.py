@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, get_args
 
+from provisioner.model.advisory import Severity, Unaged
 from provisioner.model.mission import MissionKind
 from provisioner.model.service_event import (
     AssetEvent,
@@ -25,7 +26,7 @@ Read = Callable[[Any], Any]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _LAST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
-_SEVERITIES = ("critical", "other")
+_SEVERITIES = tuple(severity.value for severity in Severity)
 
 
 class Shape(NamedTuple):
@@ -98,7 +99,16 @@ def _text(noun: Any) -> Read:
     return text
 
 
-def _one_of(choices: type[Cause] | type[Party] | type[MissionKind]) -> Read:
+def _day(value: object) -> date:
+    if type(value) is str and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError(f"expected a day such as 2026-11-02{_found(value)}")
+
+
+def _one_of(choices: type[Cause] | type[Party] | type[MissionKind] | type[Unaged]) -> Read:
     known = {choice.value: choice for choice in choices}
 
     def read(value: object) -> Any:
@@ -135,7 +145,7 @@ def readers() -> dict[str, Shape]:
         AssetEventKind.UP: (on_asset, {}, _asset_event),
         AssetEventKind.UNKNOWN: (on_asset, {}, _asset_event),
         AssetEventKind.MAINTENANCE: (on_asset | {"until": instant}, {"recorded": instant}, _asset_event),
-        "scan": (on_asset | {"oldest": _oldest}, {}, _scan),
+        "scan": (on_asset, {"oldest": _oldest, "reason": _one_of(Unaged), "dated": _day}, _scan),
         "backup_status": (on_asset | {"store": store}, {}, _backup_status),
         "drill": (on_asset | {"ended": instant, "passed": _flag}, {"full": _flag}, _drill),
     }
@@ -157,9 +167,13 @@ def _asset_event(kind: str, place: int, said: dict[str, Any]) -> AssetEvent:
 
 
 def _scan(_kind: str, place: int, said: dict[str, Any]) -> Scan:
-    if any(since > said["at"] for since in said["oldest"].values()):
+    if ("oldest" in said) == ("reason" in said):
+        raise ValueError("oldest: an event scan needs this key, or `reason`: why it is not known; not both")
+    if (said.get("reason") is Unaged.STALE_ADVISORIES) != ("dated" in said):
+        raise ValueError("dated: goes with the reason stale_advisories, which needs this key, and with no other")
+    if any(since > said["at"] for since in said.get("oldest", {}).values()):
         raise ValueError("oldest: an update that is known only after the scan that found it")
-    return Scan(place=place, **said)
+    return Scan(place=place, **{"oldest": None, **said})
 
 
 def _backup_status(_kind: str, place: int, said: dict[str, Any]) -> BackupStatus:

@@ -170,6 +170,7 @@ class AnsibleExecutor:
             tallies=found,
             checks=translate.checks(watch.stats, order.step, watch.secrets),
             packages=translate.packages(watch.stats, order.step),
+            levels=translate.levels(watch.stats, order.step, watch.secrets),
             message=watch.last_words if broken else "",
         )
 

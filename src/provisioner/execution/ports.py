@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from provisioner.model.event import Event
     from provisioner.model.intervention import Check
     from provisioner.model.package import PackageChange
+    from provisioner.model.patch_level import PatchLevel
     from provisioner.model.plan import Content, Step
 
 
@@ -157,7 +158,8 @@ class Order:
 class RunResult:
     """What a run left: a tally for every machine that was processed, the checks read on it, packages chosen for it.
 
-    `check` is the effective check mode, read back from the command that ran. `message` says why a run is BROKEN.
+    `levels` are what a scan read, `check` the effective check mode, read back from the command that ran. `message` says
+    why a run is BROKEN.
     """
 
     status: RunStatus
@@ -165,6 +167,7 @@ class RunResult:
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     packages: Mapping[str, tuple[PackageChange, ...]] = field(default_factory=dict)
+    levels: Mapping[str, PatchLevel] = field(default_factory=dict)
     message: str = ""
 
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from provisioner.execution.ports import Tally
+from provisioner.model.debian import PACKAGE, RELEASE, VERSION
 from provisioner.model.event import Event, EventKind
 from provisioner.model.intervention import Check, CheckResult
 from provisioner.model.package import PackageChange
+from provisioner.model.patch_level import PatchLevel, PendingUpdate
 from provisioner.model.redaction import redactor
 
 if TYPE_CHECKING:
@@ -46,9 +48,20 @@ LONGEST = 500
 LONGEST_RUN = 1e7
 """Seconds; a task that says it took longer is not believed."""
 
+LEVEL = "provisioner_level"
+"""The statistic in which `patch_level` leaves what it read of a machine, by host."""
+
+MOST_PENDING = 2000
+"""So many pending updates of a machine are read; with more the level says how many were left out."""
+
+MOST_REASONS, SHORT = 50, 120
+"""How many reasons for a restart, units or services are read of a level, and how many characters of each."""
+
 _DIGEST = re.compile("[0-9a-f]{64}")
-_PACKAGE = re.compile("[a-z0-9][a-z0-9+.-]{1,127}")
-_VERSION = re.compile("[A-Za-z0-9.+:~-]{1,128}")
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,120}")
+_MOUNT = re.compile("/|/(?:boot|boot/efi|efi|home|opt|srv|tmp|usr|usr/local|var(?:/[a-z]{1,20}){0,3})")
+_KEPT = frozenset({"", "held", "phased", "removal", "dependencies"})
+_SESSIONS = frozenset({"", "graphical", "text", "remote"})
 
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # terminal sequences, ECMA-48 section 5.4
@@ -166,10 +179,69 @@ def packages(record: Mapping[str, object], step: Step) -> dict[str, tuple[Packag
 def _package(row: Mapping[str, object]) -> PackageChange | None:
     text = {key: _text(row.get(key)) for key in PackageChange._fields if key != "security"}
     sound = (
-        _PACKAGE.fullmatch(text["name"])
-        and _PACKAGE.fullmatch(text["architecture"])
-        and _VERSION.fullmatch(text["version"])
-        and (not text["before"] or _VERSION.fullmatch(text["before"]))
+        PACKAGE.fullmatch(text["name"])
+        and PACKAGE.fullmatch(text["architecture"])
+        and VERSION.fullmatch(text["version"])
+        and (not text["before"] or VERSION.fullmatch(text["before"]))
         and _DIGEST.fullmatch(text["sha256"])
     )
     return PackageChange(**text, security=row.get("security") is True) if sound else None
+
+
+def levels(record: Mapping[str, object], step: Step, secrets: Iterable[str] = ()) -> dict[str, PatchLevel]:
+    """Given the record `playbook_on_stats`, return the patch level of each asset of the step that handed one over.
+
+    Only the fields of a level are read, each in its form and size. An update that is not of Debian's form, or beyond
+    MOST_PENDING, is counted in `left_out`; a package that an update would bring along (no `before`) is none.
+    """
+    table = _mapping(_mapping(_mapping(record.get("event_data")).get("artifact_data")).get(LEVEL))
+    found = {name: _mapping(table[name]) for name in step.assets if name in table}
+    hidden = tuple(secrets)
+    return {name: _level(row, hidden) for name, row in found.items() if row}
+
+
+def _level(row: Mapping[str, object], secrets: tuple[str, ...]) -> PatchLevel:
+    told = [update for update in map(_mapping, _sequence(row.get("pending"))) if update.get("before") != ""]
+    pending = tuple(filter(None, (_update(update, secrets) for update in told[:MOST_PENDING])))
+    release, session = _text(row.get("release")), _text(row.get("session"))
+    return PatchLevel(
+        release=release if RELEASE.fullmatch(release) else "",
+        boot=clean(_text(row.get("boot")), secrets)[:SHORT],
+        pending=pending,
+        restart=tuple(clean(one, secrets)[:SHORT] for one in _texts(row.get("restart"))),
+        failed_units=_units(row.get("failed_units")),
+        stale_services=_units(row.get("stale_services")),
+        free_mib={
+            mount: free
+            for mount, free in _mapping(row.get("free_mib")).items()
+            if isinstance(mount, str) and _MOUNT.fullmatch(mount) and type(free) is int and 0 <= free < 1 << 40
+        },
+        interrupted=row.get("interrupted") is not False,
+        on_battery=row.get("on_battery") is True,
+        session=session if session in _SESSIONS else "unknown",
+        left_out=len(told) - len(pending) + (not isinstance(row.get("pending"), list)),
+    )
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in _sequence(value) if isinstance(item, str)][:MOST_REASONS]
+
+
+def _units(value: object) -> tuple[str, ...]:
+    """Names of units; that of a mount below /home, which is a person's, without it."""
+    found = (name for name in _texts(value) if _UNIT.fullmatch(name))
+    return tuple("home-*" if name.startswith("home-") else name for name in found)
+
+
+def _update(row: Mapping[str, object], secrets: tuple[str, ...]) -> PendingUpdate | None:
+    text = {key: _text(row.get(key)) for key in PendingUpdate._fields if key not in ("security", "undo")}
+    sound = (
+        all(PACKAGE.fullmatch(text[key]) for key in ("name", "architecture", "source"))
+        and all(VERSION.fullmatch(text[key]) for key in ("before", "version", "source_before", "source_version"))
+        and (not text["sha256"] or _DIGEST.fullmatch(text["sha256"]))
+        and text["kept"] in _KEPT
+    )
+    if not sound:
+        return None
+    text["origin"] = clean(text["origin"], secrets)[:SHORT]
+    return PendingUpdate(**text, security=row.get("security") is True, undo=row.get("undo") is True)

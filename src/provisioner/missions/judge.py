@@ -71,4 +71,5 @@ def judge(name: str, result: RunResult, *, clause: str, failed_task: str | None)
         reason=Reason(code=trouble[1], clause=clause, text=trouble[2]) if trouble else None,
         checks=checks,
         packages=result.packages.get(name, ()),
+        level=result.levels.get(name),
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from provisioner.model.mission import MissionKind
     from provisioner.model.package import PackageChange
+    from provisioner.model.patch_level import PatchLevel
     from provisioner.model.verdict import Reason
 
 
@@ -83,7 +84,7 @@ class Check:
 class AssetResult:
     """What one machine ended as: counts of tasks, the acceptance table, the first failed task, packages chosen for it.
 
-    When the run was stopped and no task had failed, `failed_task` is the last one seen.
+    When the run was stopped and no task had failed, `failed_task` is the last one seen. `level` is what a scan read.
     """
 
     name: str
@@ -94,6 +95,7 @@ class AssetResult:
     reason: Reason | None = None
     checks: tuple[Check, ...] = ()
     packages: tuple[PackageChange, ...] = ()
+    level: PatchLevel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,8 @@ class PatchLevel:
 
     `restart` has the reasons for which a restart is due, `boot` the identity of the boot, `stale_services` those that
     still run on files from before an update, `free_mib` the free space by mount point, `session` who is at the machine
-    now (empty: nobody).
+    now (empty: nobody), as a kind and never a name. `left_out` counts updates that it told of and that are not in
+    `pending`: not of Debian's form, or beyond what is read.
     """
 
     release: str
@@ -49,3 +50,4 @@ class PatchLevel:
     interrupted: bool = False
     on_battery: bool = False
     session: str = ""
+    left_out: int = 0

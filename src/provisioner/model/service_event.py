@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from decimal import Decimal
 
+    from provisioner.model.advisory import Unaged
     from provisioner.model.mission import MissionKind
     from provisioner.model.values import Cause, Duration, Party
 
@@ -77,13 +79,16 @@ class AssetEvent(NamedTuple):
 class Scan(NamedTuple):
     """What a scan for updates found on an asset: since when the oldest missing update of each severity was known.
 
-    An empty `oldest` is an asset that lacks none.
+    An empty `oldest` is an asset that lacks none; None says that nobody can tell, for the `reason`. `dated` is the day
+    of advisories that were stale.
     """
 
     at: int
     place: int
     asset: str
-    oldest: Mapping[str, int]
+    oldest: Mapping[str, int] | None
+    reason: Unaged | None = None
+    dated: date | None = None
 
 
 class BackupStatus(NamedTuple):

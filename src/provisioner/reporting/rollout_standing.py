@@ -105,23 +105,3 @@ def _next(found: RolloutStanding) -> str:
         until = f" until {local(found.decision.until, found.zone)}" if found.decision.until else ""
         return f"nothing is due{until}: {found.decision.text}"
     return "a batch is due now: patch.run takes it"
-
-
-def scan_page(found: Intervention) -> list[Section]:
-    """Given a scan, return the page for a person: each machine with what is pending on it."""
-    rows = []
-    for result in found.assets:
-        if not result.packages:
-            said = "nothing is pending" if result.outcome.accepted else (result.reason.text if result.reason else "")
-            rows.append((result.name, result.outcome.value, said, "", "", ""))
-        for number, package in enumerate(result.packages):
-            first = (result.name, result.outcome.value) if not number else ("", "")
-            security = "security" if package.security else ""
-            rows.append((*first, package.name, package.before, package.version, security))
-    columns = ("machine", "outcome", "pending", "installed", "offered", "")
-    entries = ", ".join(map(str, found.entries))
-    ended = f"outcome {found.outcome}; clause {found.clause}; log entries {entries}"
-    return [
-        Section(title=f"Pending updates under contract {found.contract}", columns=columns, rows=tuple(rows)),
-        Section(lines=(ended, f"intervention {found.id}")),
-    ]

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
 from provisioner.cli.wiring.service import book_if_begun
+from provisioner.config.advisories import newest_snapshot
 from provisioner.errors import UsageError
 from provisioner.execution.pool import keep_only
 from provisioner.execution.timers import MARK, units, verify
+from provisioner.missions.compliance import deadlines_kept
 from provisioner.missions.rollout_state import where_it_stands
 from provisioner.missions.rollout_task import Task
+from provisioner.missions.scanning import Advisories
 from provisioner.missions.standing import standing_ones
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from provisioner.cli.wiring import Site
     from provisioner.missions.services import Progress, Services
+    from provisioner.model.compliance import MachineCompliance
     from provisioner.model.rollout import RolloutStanding
 
 MISSION, SCAN = "software_updates", "patch_scan"
@@ -59,6 +63,25 @@ def standing(where: Site, client: str, *, contract_id: str) -> RolloutStanding:
     at = int(wiring.now().timestamp())
     with book_if_begun(where, client) as book:
         return where_it_stands(one, book, at=at).standing(one)
+
+
+def deadlines(where: Site, client: str, *, contract_id: str) -> tuple[MachineCompliance, ...]:
+    """Which covered machines are inside the deadlines of the contract, out of the log; nothing is recorded."""
+    one = task(where, client, contract_id=contract_id, accept=False)
+    with book_if_begun(where, client) as book:
+        return deadlines_kept(one, book, at=int(wiring.now().timestamp()))
+
+
+def advisories(where: Site) -> Advisories:
+    """The newest snapshot of advisories: in the folder of settings.yml, else in that of the state folder, if any.
+
+    ConfigurationError where it cannot be read as it should.
+    """
+    asked = where.settings.outside.advisories
+    folder = asked.folder or where.settings.state / "advisories"
+    there = asked.folder is not None or folder.is_dir()
+    snapshot = newest_snapshot(folder, today=wiring.now().date()) if there else None
+    return Advisories(snapshot=snapshot, stale_after=asked.stale_after.seconds)
 
 
 def timer_units(where: Site, client: str) -> dict[str, str]:
