@@ -206,9 +206,9 @@ def _level(row: Mapping[str, object], secrets: tuple[str, ...]) -> PatchLevel:
     release, session = _text(row.get("release")), _text(row.get("session"))
     return PatchLevel(
         release=release if RELEASE.fullmatch(release) else "",
-        boot=clean(_text(row.get("boot")), secrets)[:SHORT],
+        boot=_short(row.get("boot"), secrets),
         pending=pending,
-        restart=tuple(clean(one, secrets)[:SHORT] for one in _texts(row.get("restart"))),
+        restart=tuple(_short(one, secrets) for one in _texts(row.get("restart"))),
         failed_units=_units(row.get("failed_units")),
         stale_services=_units(row.get("stale_services")),
         free_mib={
@@ -221,6 +221,11 @@ def _level(row: Mapping[str, object], secrets: tuple[str, ...]) -> PatchLevel:
         session=session if session in _SESSIONS else "unknown",
         left_out=len(told) - len(pending) + (not isinstance(row.get("pending"), list)),
     )
+
+
+def _short(value: object, secrets: tuple[str, ...]) -> str:
+    """A short text in ASCII, which is all that these programs write."""
+    return clean(_text(value), secrets).encode("ascii", "replace").decode()[:SHORT]
 
 
 def _texts(value: object) -> list[str]:
@@ -243,5 +248,5 @@ def _update(row: Mapping[str, object], secrets: tuple[str, ...]) -> PendingUpdat
     )
     if not sound:
         return None
-    text["origin"] = clean(text["origin"], secrets)[:SHORT]
+    text["origin"] = _short(text["origin"], secrets)
     return PendingUpdate(**text, security=row.get("security") is True, undo=row.get("undo") is True)

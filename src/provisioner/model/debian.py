@@ -33,10 +33,8 @@ def version_key(version: str) -> VersionKey:
 
 
 def _key(part: str) -> tuple[object, ...]:
-    found = [
-        ((*map(_order, text), _END), int(digits or "0")) for text, digits in _PARTS.findall(part) if text or digits
-    ]
-    return (*found, ((_END,), 0))
+    found = _PARTS.findall(part or "0")[:-1]  # the last match is the empty one at the end
+    return (*(((*map(_order, text), _END), int(digits or "0")) for text, digits in found), ((_END,), 0))
 
 
 def _order(character: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from provisioner.config.events import load_events, located, parse_events
 from provisioner.errors import ConfigurationError
 from provisioner.missions.ticket_entries import event_body
+from provisioner.model.advisory import Unaged
 from provisioner.model.mission import MissionKind
 from provisioner.model.record import Record
 from provisioner.model.service_event import (
@@ -94,6 +96,20 @@ def test_every_kind_is_read_with_its_line() -> None:
     assert record.scans == (Scan(AT, 16, "srv-01", {"critical": 1790812800}),)
     assert record.backups == (BackupStatus(AT, 17, "srv-01", "offsite"),)
     assert record.drills == (Drill(AT, 18, "srv-01", AT + 5400, passed=True, full=False),)
+
+
+def test_a_scan_that_cannot_say_an_age_says_why() -> None:
+    record = parse_events(
+        [
+            on_asset("scan", ', "reason": "no_advisories"'),
+            on_asset("scan", ', "reason": "stale_advisories", "dated": "2026-10-01"'),
+        ],
+        file="x",
+    )
+    assert record.scans == (
+        Scan(AT, 1, "srv-01", None, Unaged.NO_ADVISORIES),
+        Scan(AT, 2, "srv-01", None, Unaged.STALE_ADVISORIES, date(2026, 10, 1)),
+    )
 
 
 def test_nothing_is_a_record_of_nothing() -> None:
@@ -228,6 +244,12 @@ REFUSED = [
     (on_asset("scan", ', "oldest": []'), 77, "oldest: expected an object with critical"),
     (on_asset("scan", ', "oldest": {"other": 5}'), 77, "oldest: expected an instant"),
     (on_asset("scan", ', "oldest": {"other": "2026-12-01T00:00:00Z"}'), 77, "known only after the scan"),
+    (on_asset("scan"), 1, "oldest: an event scan needs this key, or `reason`"),
+    (on_asset("scan", ', "oldest": {}, "reason": "no_advisories"'), 77, "or `reason`: why it is not known; not both"),
+    (on_asset("scan", ', "reason": "nobody_looked"'), 77, "reason: expected one of no_advisories, stale_advisories"),
+    (on_asset("scan", ', "reason": "stale_advisories"'), 1, "dated: goes with the reason stale_advisories"),
+    (on_asset("scan", ', "reason": "incomplete", "dated": "2026-11-01"'), 100, "dated: goes with the reason"),
+    (on_asset("scan", ', "reason": "stale_advisories", "dated": "2026-02-31"'), 106, "dated: expected a day"),
     (on_asset("backup_status", ', "store": "a b"'), 85, "store: expected a name of letters"),
     (on_asset("drill", ', "ended": "2026-11-02T09:00:00Z", "passed": "yes"'), 111, "passed: expected true or false"),
     (on_asset("drill", ', "ended": "2026-11-02T09:00:00Z", "passed": 1'), 111, "passed: expected true or false"),

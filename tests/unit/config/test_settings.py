@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioner.config.outside import Outside, PrometheusSettings, TimestampSettings, WitnessSettings
+from provisioner.config.outside import (
+    AdvisorySettings,
+    Outside,
+    PrometheusSettings,
+    TimestampSettings,
+    WitnessSettings,
+    load_outside,
+)
 from provisioner.config.settings import load_settings, prepare_state
 from provisioner.errors import ConfigurationError, UsageError
 from provisioner.model.values import Duration
@@ -173,6 +180,19 @@ def test_settings_may_name_a_prometheus(tmp_path: Path, text: str, step: str) ->
     (tmp_path / "settings.yml").write_text(text)
     found = load_settings({"PROVISIONER_STATE": str(tmp_path)}, checkout=tmp_path, login="ada").outside
     assert found.prometheus == PrometheusSettings(url="http://p.example:9090", step=Duration.parse(step))
+
+
+def test_settings_may_name_a_folder_of_advisories(tmp_path: Path) -> None:
+    (tmp_path / "settings.yml").write_text("prometheus: {url: 'http://p'}")
+    assert load_outside(tmp_path / "settings.yml").advisories == AdvisorySettings(
+        folder=None, stale_after=Duration.parse("7d")
+    )
+    (tmp_path / "settings.yml").write_text("advisories: {folder: tracker, stale_after: 3d}")
+    with pytest.raises(ConfigurationError, match=r"settings.yml:1:22: advisories.folder: no such folder beside"):
+        load_outside(tmp_path / "settings.yml")
+    (tmp_path / "tracker").mkdir()
+    found = load_outside(tmp_path / "settings.yml").advisories
+    assert found == AdvisorySettings(folder=tmp_path / "tracker", stale_after=Duration.parse("3d"))
 
 
 @pytest.mark.parametrize("text", ["prometheus: {step: 5m}", "prometheus: {url: 'http://p', step: 0m}"])

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from tests.unit.terms.objectives._months import DAY, HOUR, at, contract, objective, only, state
 
+from provisioner.model.advisory import Unaged
 from provisioner.model.measurement import State
 from provisioner.model.objective import Metric
 from provisioner.model.record import Membership
@@ -58,6 +59,38 @@ def test_the_worst_age_seen_by_a_scan() -> None:
 def test_an_asset_that_lacks_no_update_keeps_the_promise() -> None:
     one = only(state(contract(objective(Metric.PATCH_AGE, "21d")), scans=(scan("2026-11-05 00:00"),)))
     assert (one.state, one.elapsed_seconds) == (State.MET, 0)
+
+
+def unaged(when: str, reason: Unaged = Unaged.NO_ADVISORIES, dated: date | None = None) -> Scan:
+    return Scan(at(when), at(when), "srv-01", None, reason, dated)
+
+
+WHY = [
+    (Unaged.NO_ADVISORIES, None, "had no advisories"),
+    (Unaged.STALE_ADVISORIES, date(2026, 10, 1), "2026-10-01, which were stale"),
+    (Unaged.OTHER_RELEASE, None, "say nothing of its release"),
+    (Unaged.INCOMPLETE, None, "could not read every update"),
+]
+
+
+@pytest.mark.parametrize(("reason", "dated", "says"), WHY, ids=[reason.value for reason, _, _ in WHY])
+def test_a_scan_that_can_say_no_age_is_never_met(reason: Unaged, dated: date | None, says: str) -> None:
+    terms = contract(objective(Metric.PATCH_AGE, "21d"))
+    one = only(state(terms, scans=(unaged("2026-11-05 00:00", reason, dated),)))
+    assert (one.state, one.asset, says in one.reason) == (State.NOT_EVALUABLE, "srv-01", True), one.reason
+
+
+def test_the_last_scan_of_the_month_has_to_say_an_age_unless_the_promise_was_seen_broken() -> None:
+    terms = contract(objective(Metric.PATCH_AGE, "21d"))
+    good, late = scan("2026-11-10 00:00", other="2026-11-01 00:00"), scan("2026-11-28 00:00", other="2026-11-01 00:00")
+    blind, blind_after = unaged("2026-11-05 00:00"), unaged("2026-11-29 00:00")
+    one = only(state(terms, scans=(blind, good)))
+    assert (one.state, one.elapsed_seconds, one.places) == (State.MET, 9 * DAY, (good.place,))
+    one = only(state(terms, scans=(good, blind_after)))
+    assert (one.state, one.elapsed_seconds, one.places) == (State.NOT_EVALUABLE, 0, (blind_after.place,))
+    one = only(state(terms, scans=(good, late, blind_after)))
+    assert (one.state, one.elapsed_seconds) == (State.BREACHED, 27 * DAY)
+    assert only(state(terms, scans=(good, blind_after), as_of="2026-11-15 00:00")).state is State.RUNNING
 
 
 def test_the_longest_gap_reaches_back_before_the_month_and_on_to_its_end() -> None:
