@@ -31,6 +31,7 @@ def plan(_context: Context, client: str = "", contract_id: str = "", ical: bool 
     from provisioner.cli import wiring
     from provisioner.cli.present import page
     from provisioner.cli.wiring import rollouts
+    from provisioner.cli.wiring.service import book_if_begun
     from provisioner.missions.rollout_plan import plan_rollout
     from provisioner.reporting.rollout_plans import plan_document, plan_page
 
@@ -38,7 +39,9 @@ def plan(_context: Context, client: str = "", contract_id: str = "", ical: bool 
     if ical and json:
         raise UsageError("--ical and --json each print one document", hint="leave one of them out")
     at = int(wiring.now().timestamp())
-    found = plan_rollout(rollouts.task(wiring.site(), name, contract_id=contract_id, accept=False), at=at)
+    site = wiring.site()
+    with book_if_begun(site, name) as book:
+        found = plan_rollout(rollouts.task(site, name, contract_id=contract_id, accept=False), book, at=at)
     if ical:
         from provisioner.reporting.agenda import openings_calendar
 

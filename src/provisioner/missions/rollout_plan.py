@@ -6,22 +6,27 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from provisioner.model.rollout_plan import RolloutPlan
+from provisioner.missions.scan_entries import last_seen
+from provisioner.model.rollout_plan import PlannedMachine, RolloutPlan, Undo
 from provisioner.planning.openings import Openings
 from provisioner.planning.rings import foresee
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from provisioner.ledger.book import Book
     from provisioner.missions.rollout_task import Task
+    from provisioner.missions.scan_entries import SeenUpdate
+    from provisioner.model.rollout_plan import PlannedWave
 
 AHEAD = 30 * 86_400
 """How far windows are listed."""
 
 
-def plan_rollout(task: Task, *, at: int) -> RolloutPlan:
+def plan_rollout(task: Task, book: Book | None, *, at: int) -> RolloutPlan:
     """Given a client's machines and contract, plan the rollout that would begin at an instant or after it.
 
+    What waits on each machine, and whether it can be undone, is what its last scan in the log says.
     Raises UsageError where no machine is covered, or no updates are promised.
     """
     contract, updates = task.terms(at)
@@ -35,9 +40,32 @@ def plan_rollout(task: Task, *, at: int) -> RolloutPlan:
         at=at,
         batch=updates.batch,
         waves=found.waves,
+        machines=tuple(_machines(found.waves, last_seen(book.entries(kinds=("scan",))) if book else {})),
         deadlines=found.deadlines,
         openings=tuple(_ahead(openings, at)),
     )
+
+
+def _machines(
+    waves: Iterable[PlannedWave], scans: Mapping[str, tuple[int, tuple[SeenUpdate, ...]]]
+) -> Iterator[PlannedMachine]:
+    for asset, wave in [(asset, wave.name) for wave in waves for asset in wave.assets]:
+        if asset not in scans:
+            yield PlannedMachine(asset=asset, wave=wave, undo=Undo.UNKNOWN)
+            continue
+        scanned, pending = scans[asset]
+        taken = [row for row in pending if not row.kept]
+        lost = tuple(row.name for row in taken if not row.undo)
+        yield PlannedMachine(
+            asset=asset,
+            wave=wave,
+            undo=Undo.NONE if lost else Undo.DOWNGRADE,
+            scanned=scanned,
+            taken=len(taken),
+            security=sum(row.security for row in taken),
+            kept=len(pending) - len(taken),
+            lost=lost,
+        )
 
 
 def _ahead(openings: Openings, at: int) -> Iterator[tuple[int, int]]:

@@ -6,14 +6,14 @@ docs/reference/ledger_format.md describes the body: the service event that `patc
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from provisioner.ledger.canonical import instant
 from provisioner.model.advisory import Unaged
 from provisioner.model.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from provisioner.ledger.entry import Entry
     from provisioner.model.advisory import Assessed, Assessment, Snapshot
@@ -98,6 +98,34 @@ def first_seen(entries: Iterable[Entry]) -> dict[tuple[str, str], int]:
             if isinstance(name, str) and isinstance(version, str):
                 found[name, version] = min(at, found.get((name, version), at))
     return found
+
+
+class SeenUpdate(NamedTuple):
+    """One pending update as an entry has it: whether it would be taken, and could be undone."""
+
+    name: str
+    security: bool
+    kept: bool
+    undo: bool
+
+
+def last_seen(entries: Iterable[Entry]) -> dict[str, tuple[int, tuple[SeenUpdate, ...]]]:
+    """Given a log (its entries of kind `scan` are looked at), return when each asset was scanned last, and what waits.
+
+    What is not of our form is passed over, as in `first_seen`.
+    """
+    found: dict[str, tuple[int, tuple[SeenUpdate, ...]]] = {}
+    for entry in entries:
+        asset, level = entry.body.get("asset"), entry.body.get(_LEVEL)
+        pending = level.get("pending") if entry.kind == "scan" and isinstance(level, dict) else None
+        if isinstance(asset, str) and isinstance(pending, list):
+            rows = tuple(_seen(row) for row in pending if isinstance(row, dict))
+            found[asset] = int(entry.at.timestamp()), rows
+    return found
+
+
+def _seen(row: Mapping[str, object]) -> SeenUpdate:
+    return SeenUpdate(str(row.get("name")), row.get("security") is True, bool(row.get("kept")), row.get("undo") is True)
 
 
 def _text(at: int) -> str:

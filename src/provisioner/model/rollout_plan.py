@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,35 @@ class PlannedWave:
     through: int | None
     best: int | None
     worst: int | None
+
+
+class Undo(StrEnum):
+    """How the updates of a machine are undone, as its last scan found it. No snapshot of a machine is ever made."""
+
+    DOWNGRADE = "downgrade set"
+    """Every installed version can be had again, from a repository or apt's cache: the versions before are recorded."""
+    NONE = "none"
+    """Some installed version is nowhere any more."""
+    UNKNOWN = "unknown"
+    """The machine was never scanned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedMachine:
+    """One machine of the plan, by its last scan (`scanned` is None where there was none).
+
+    `taken` updates are pending and would be taken, `security` of them are security updates, `kept` would stay; the
+    packages in `lost` cannot go back to what is installed now.
+    """
+
+    asset: str
+    wave: str
+    undo: Undo
+    scanned: int | None = None
+    taken: int = 0
+    security: int = 0
+    kept: int = 0
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +80,7 @@ class RolloutPlan:
     at: int
     batch: int
     waves: tuple[PlannedWave, ...]
+    machines: tuple[PlannedMachine, ...]
     deadlines: tuple[Deadline, ...]
     openings: tuple[tuple[int, int], ...]
 

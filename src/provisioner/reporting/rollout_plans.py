@@ -11,7 +11,7 @@ from provisioner.reporting.statements import utc
 if TYPE_CHECKING:
     from provisioner.model.rollout_plan import ContractRings, Deadline, PlannedWave, RolloutPlan
 
-UNDO = "the versions before are recorded for each machine; going back is work by hand"
+UNDO = "by hand, to the versions that are recorded for each machine; no snapshot is made"
 
 
 def plan_document(plan: RolloutPlan) -> dict[str, object]:
@@ -25,6 +25,19 @@ def plan_document(plan: RolloutPlan) -> dict[str, object]:
             {"name": wave.name, "assets": list(wave.assets), "begins": utc(wave.begins), "through": utc(wave.through)}
             | _ages(wave)
             for wave in plan.waves
+        ],
+        "machines": [
+            {
+                "asset": one.asset,
+                "wave": one.wave,
+                "scanned": utc(one.scanned),
+                "taken": one.taken,
+                "security": one.security,
+                "kept": one.kept,
+                "undo": one.undo.value,
+                "lost": list(one.lost),
+            }
+            for one in plan.machines
         ],
         "deadlines": [_deadline(one) for one in plan.deadlines],
         "openings": [{"opens": utc(opens), "closes": utc(closes)} for opens, closes in plan.openings],
@@ -79,7 +92,14 @@ def plan_page(plan: RolloutPlan) -> list[Section]:
         )
         for wave in plan.waves
     )
-    machines = tuple((asset, wave.name) for wave in plan.waves for asset in wave.assets)
+    machines = tuple(
+        (
+            *(one.asset, one.wave, local(one.scanned, plan.zone) or "never"),
+            *(str(count) if one.scanned else "" for count in (one.taken, one.security, one.kept)),
+            f"{one.undo}: {', '.join(one.lost)}" if one.lost else one.undo.value,
+        )
+        for one in plan.machines
+    )
     limits = tuple(
         (one.name, _days(one.promised), _days(one.best), _days(one.worst), one.kept) for one in plan.deadlines
     )
@@ -89,7 +109,11 @@ def plan_page(plan: RolloutPlan) -> list[Section]:
     columns = ("wave", "machines", "begins", "through, if nothing fails", "age at best", "at worst")
     found = [
         Section(title=title, lines=lines, columns=columns, rows=waves),
-        Section(title="Machines", columns=("machine", "wave"), rows=machines),
+        Section(
+            title="Machines, by the last scan of each",
+            columns=("machine", "wave", "scanned", "updates", "security", "stay", "undo"),
+            rows=machines,
+        ),
     ]
     if limits:
         heads = ("deadline", "promised", "best", "worst", "kept")

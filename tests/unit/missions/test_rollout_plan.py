@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.errors import UsageError
+from provisioner.ledger.entry import Draft
 from provisioner.missions.rollout_plan import plan_rollout
 from provisioner.missions.rollout_task import Task
 from provisioner.model.mission_terms import Deadlines, Missions, SoftwareUpdates, Wave
+from provisioner.model.rollout_plan import Undo
 from provisioner.model.values import Duration
 from provisioner.model.window import Window
 from provisioner.reporting.agenda import openings_calendar
-from provisioner.testing import loaded, make_asset, make_content, make_contract
+from provisioner.testing import START, loaded, make_asset, make_content, make_contract
 
 if TYPE_CHECKING:
+    from provisioner.ledger.book import Book
     from provisioner.model.rollout_plan import RolloutPlan
 
 MONDAY = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp())
 A_DAY = 86_400
 
 
-def planned(*names: str, **terms: Any) -> RolloutPlan:
+def planned(*names: str, book: Book | None = None, **terms: Any) -> RolloutPlan:
     window = Window(
         name="w", rrule="FREQ=WEEKLY;BYDAY=TU", start=time(22), duration=Duration.parse("4h"), timezone="UTC"
     )
@@ -38,7 +41,7 @@ def planned(*names: str, **terms: Any) -> RolloutPlan:
         accept=lambda _: False,
         tidy=lambda _: None,
     )
-    return plan_rollout(task, at=MONDAY)
+    return plan_rollout(task, book, at=MONDAY)
 
 
 def test_each_machine_in_its_wave_and_the_second_wave_a_week_later() -> None:
@@ -64,6 +67,27 @@ def test_each_wave_has_its_own_ages() -> None:
     # Known just after the first rollout began it waits for the next one: the Tuesday after that has ended.
     assert 14 * A_DAY <= canary.worst < 14 * A_DAY + 3600
     assert 21 * A_DAY <= broad.worst < 21 * A_DAY + 3600
+
+
+def scanned(desk: Any, asset: str, *pending: dict[str, Any]) -> None:
+    body = {"kind": "scan", "at": "2026-11-22T10:00:00Z", "asset": asset, "level": {"pending": list(pending)}}
+    with desk.book() as book:
+        book.append([Draft("scan", START, "op-1", body)])
+
+
+def test_what_waits_on_each_machine_and_how_it_is_undone_is_what_its_last_scan_says(desk: Any) -> None:
+    vim = {"name": "vim", "security": True, "kept": "", "undo": True}
+    git = {"name": "git", "security": False, "kept": "", "undo": False}
+    held = {"name": "linux", "security": True, "kept": "held", "undo": False}
+    scanned(desk, "ws-1", git)
+    scanned(desk, "ws-1", vim, held)
+    scanned(desk, "ws-2", vim, git)
+    with desk.book() as book:
+        one, two, three = planned("ws-1", "ws-2", "ws-3", book=book).machines
+    assert (one.asset, one.taken, one.security, one.kept, one.undo) == ("ws-1", 1, 1, 1, Undo.DOWNGRADE)
+    assert (two.taken, two.undo, two.lost) == (2, Undo.NONE, ("git",))
+    assert (three.scanned, three.undo) == (None, Undo.UNKNOWN)
+    assert one.scanned == int(START.timestamp())
 
 
 def test_the_digest_is_over_machines_and_waves() -> None:
