@@ -49,7 +49,7 @@ def plan_rollout(task: Task, book: Book | None, *, at: int) -> RolloutPlan:
 def _machines(
     waves: Iterable[PlannedWave], scans: Mapping[str, tuple[int, tuple[SeenUpdate, ...]]]
 ) -> Iterator[PlannedMachine]:
-    for asset, wave in [(asset, wave.name) for wave in waves for asset in wave.assets]:
+    for asset, wave in [(asset, one.name) for one in waves for asset in one.assets]:
         if asset not in scans:
             yield PlannedMachine(asset=asset, wave=wave, undo=Undo.UNKNOWN)
             continue
