@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests import ports
@@ -214,10 +216,64 @@ def test_a_scan_names_what_is_pending_and_changes_nothing(park: Park) -> None:
     package = pending["ws-01"][0]
     assert (package["before"], package["version"], package["security"]) == ("1.0", "2.0", True)
     assert park.version("ws-01") == "1.0"
-    assert park.desk.kinds()[-2:] == ["opened", "closed"]
+    assert park.desk.kinds()[-4:] == ["opened", "closed", "scan", "scan"], "none for the one that did not answer"
     assert park.desk.ask("patch.scan", "--client", "demo", "--host", "ws-99")[0] == 2
     told_person = park.desk.invoke("patch.scan", "--client", "demo", "--host", "ws-01")
     assert (told_person.returncode, "prov-alpha" in told_person.stdout) == (0, True)
+
+
+def test_an_age_is_told_by_advisories_and_without_them_by_nothing(park: Park) -> None:
+    desk, now = park.desk, datetime.now(ZoneInfo("Europe/Paris"))
+    desk.contract["missions"]["software_updates"] = UPDATES | {"deadlines": {"critical": "3d"}}
+    desk.contract["objectives"] = [{"id": "age", "metric": "patch_age", "target": "2d"}]
+    desk.write()
+    park.offer("prov-alpha=2.0", "prov-beta=1.0")
+
+    def measured() -> dict[str, Any]:
+        code, told = desk.ask("sla.statement", "--client", "demo", "--period", f"{now:%Y-%m}")
+        assert code == 0, told
+        return next(one for one in told["measurements"] if one["asset"] == "ws-01")
+
+    def deadlines() -> dict[str, Any]:
+        return {one["asset"]: one for one in desk.ask("patch.status", "--client", "demo")[1]["deadlines"]["machines"]}
+
+    assert deadlines()["ws-01"]["reason"] == "never_scanned"
+    code, told = desk.ask("patch.scan", "--client", "demo", "--host", "ws-01")
+    assert (code, told["advisories"], told["pending"]["ws-01"][0]["severity"]) == (0, None, None)
+    assert (told["levels"]["ws-01"]["oldest"], told["levels"]["ws-01"]["reason"]) == (None, "no_advisories")
+    one = measured()
+    assert (one["state"], "had no advisories" in one["reason"]) == ("not_evaluable", True), one
+    assert (deadlines()["ws-01"]["state"], deadlines()["ws-01"]["reason"]) == ("not_evaluable", "no_advisories")
+
+    folder, day = desk.state / "advisories", now.astimezone(UTC).date()
+    folder.mkdir()
+    codename = park.machines["ws-01"].shell(". /etc/os-release; echo $VERSION_CODENAME").strip()
+    fixed = {"status": "resolved", "fixed_version": "2.0", "urgency": "high"}
+    tracker = {"prov-alpha": {"CVE-2026-4242": {"releases": {codename: fixed}}}}
+    (folder / f"{day}.json").write_text(json.dumps(tracker))
+    known = day - timedelta(days=5)
+    listed = f"[{known:%d %b %Y}] DSA-6000-1 prov-alpha - security update\n\t[{codename}] - prov-alpha 2.0\n"
+    (folder / f"{day}.dsa").write_text(listed)
+    code, told = desk.ask("patch.scan", "--client", "demo", "--host", "ws-01")
+    (package,) = told["pending"]["ws-01"]
+    found = {key: package[key] for key in ("severity", "issues", "known", "source")}
+    assert found == {
+        "severity": "critical",
+        "issues": ["CVE-2026-4242"],
+        "known": f"{known}T00:00:00Z",
+        "source": "prov-alpha",
+    }
+    level = told["levels"]["ws-01"]
+    assert (code, level["oldest"], level["release"]) == (0, {"critical": f"{known}T00:00:00Z"}, codename)
+    scanned = datetime.fromisoformat(level["at"])
+    since = datetime(known.year, known.month, known.day, tzinfo=UTC)
+    one = measured()
+    assert (one["state"], one["elapsed_seconds"]) == ("running", int((scanned - since).total_seconds()))
+    assert one["events"] == told["entries"][-1:], "it rests on the entry of the scan"
+    assert (deadlines()["ws-01"]["state"], deadlines()["ws-02"]["reason"]) == ("past", "never_scanned")
+    page = desk.invoke("patch.scan", "--client", "demo", "--host", "ws-01").stdout
+    assert "CVE-2026-4242" in page and f"advisories of {day}" in page
+    assert desk.ask("audit.verify", "--client", "demo")[1]["status"] == "OK"
 
 
 def silence(machine: LabMachine) -> None:

@@ -20,14 +20,15 @@ MOST_NAMED = 3
 
 
 def scan_document(found: Intervention, machines: Sequence[Assessment], snapshot: Snapshot | None) -> dict[str, object]:
-    """Given a scan, return the document of `patch.scan`; a machine that was not read is in `assets` alone."""
+    """Given a scan, return the document of `patch.scan`; a machine that was not read is in no `levels`."""
     used = None
     if snapshot is not None:
         used = {"day": str(snapshot.day), "digest": snapshot.digest, "list_digest": snapshot.list_digest}
+    pending = {result.name: () for result in found.assets} | {one.asset: one.updates for one in machines}
     return {
         **intervention_document(found),
         "advisories": used,
-        "pending": {one.asset: [_row(update) for update in one.updates] for one in machines},
+        "pending": {name: [_row(update) for update in updates] for name, updates in pending.items()},
         "levels": {one.asset: _level(one) for one in machines},
     }
 
