@@ -208,6 +208,20 @@ def test_a_run_is_told_as_it_happens_and_leaves_nothing(site: Site) -> None:
     assert list(site.runs.iterdir()) == []
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_ansible_knows_the_machines_of_the_batch_and_no_others(site: Site, count: int) -> None:
+    """The step names two; the batch has one of them, or, so that the reading is seen to tell, both."""
+    known = "{{ groups['all'] | sort | join(' ') }} {{ hostvars | length }}"
+    rows = [{"name": "known", "asked": "", "found": known, "result": "pass"}]
+    site.playbook({"name": "Tell", "ansible.builtin.set_stats": {"data": {"provisioner_checks": {"ws-01": rows}}}})
+    order = site.order()
+    both = tuple(replace(order.assets[0], name=name) for name in ("ws-01", "ws-02"))
+    step = Step(assets=("ws-01", "ws-02"), variables={"ws-01": {"x": 1}, "ws-02": {"x": 2}})
+    result = site.executor().run(replace(order, step=step, assets=both[:count]), lambda event: None)
+    (found,) = result.checks["ws-01"]
+    assert found.found == {1: "ws-01 1", 2: "ws-01 ws-02 2"}[count]
+
+
 def test_a_run_works_in_a_folder_with_spaces_and_beside_an_agent_full_of_keys(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from provisioner.errors import StillRunning, UsageError
 from provisioner.ledger.entry import Draft
+from provisioner.missions import software_updates
 from provisioner.missions.rollout_state import Ran, where_it_stands
 from provisioner.missions.rollout_steering import end_rollout, halt_rollout, resume_rollout
 from provisioner.missions.rollout_task import Task
@@ -21,6 +22,8 @@ from provisioner.model.package import PackageChange
 from provisioner.model.rollout import Halt, HostState, Wait
 from provisioner.model.values import Duration, Percentage, Period
 from provisioner.model.window import Window
+from provisioner.planning.software_updates import Work, plan_software_updates
+from provisioner.planning.waves import Batches
 from provisioner.testing import (
     UNREACHABLE,
     FakeProbe,
@@ -34,8 +37,11 @@ from provisioner.testing import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provisioner.execution.ports import Order, RunResult
     from provisioner.model.asset import Asset
+    from provisioner.model.plan import Content, Plan
 
 NIGHT = datetime(2026, 11, 24, 22, tzinfo=UTC)
 VIM = PackageChange("vim", "amd64", "1", "2", "a" * 64, security=True)
@@ -264,6 +270,60 @@ def test_interrupted_by_a_person_it_stops_and_goes_on_later(park: Park) -> None:
     park.desk.executor.answer = patched
     park.run()
     assert set(park.states().values()) == {HostState.PATCHED}
+
+
+def beyond_a_batch(park: Park, size: int) -> list[Order]:
+    """The calls to Ansible that know of more than a batch of so many machines: its inventory is `assets`."""
+    found = []
+    for order in park.desk.executor.orders:
+        named = set(order.step.assets)
+        inventory = {asset.name for asset in order.assets}
+        if len(named) > size or set(order.step.variables) != named or not inventory <= named:
+            found.append(order)
+    return found
+
+
+@pytest.fixture
+def nine(park: Park) -> Park:
+    """Nine machines in batches of two; three do not answer in the first night, and are caught up in the second."""
+    park.names = tuple(f"ws-{number}" for number in range(1, 10))
+    park.terms |= {"batch": 2, "gate": replace(HALF, max_unreachable=Percentage.parse("100%"))}
+    park.terms["waves"] = (Wave(name="canary", count=1), Wave(name="pilot", count=4), Wave(name="broad"))
+    park.desk.probe = FakeProbe(dict.fromkeys(("ws-2", "ws-3", "ws-4"), UNREACHABLE))
+    return park
+
+
+def two_nights(park: Park) -> None:
+    park.run()
+    park.desk.probe = FakeProbe()
+    park.clock.at = NIGHT + timedelta(days=1, minutes=5)
+    park.run()
+    assert set(park.states().values()) == {HostState.PATCHED}
+
+
+def test_no_call_to_ansible_knows_of_more_machines_than_its_batch(nine: Park) -> None:
+    two_nights(nine)
+    assert beyond_a_batch(nine, 2) == []
+    first = [("ws-1",), ("ws-5",), ("ws-6", "ws-7"), ("ws-8", "ws-9")]
+    assert nine.batches() == [*first, ("ws-2", "ws-3"), ("ws-4",)]
+    assert max(len(opened["assets"]) for opened in nine.desk.bodies("opened")) == 2
+
+
+def test_the_control_a_planner_that_hands_out_a_whole_wave_is_seen(nine: Park, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Batches, "take", lambda batches: tuple(batches._waiting))
+    two_nights(nine)
+    assert [len(order.step.assets) for order in beyond_a_batch(nine, 2)] == [4, 4, 3]
+
+
+def test_the_control_a_plan_that_names_a_machine_of_another_batch_is_seen(
+    nine: Park, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(_assets: Sequence[Asset], content: Content, work: Work) -> Plan:
+        return plan_software_updates(nine.task().assets, content, work)
+
+    monkeypatch.setattr(software_updates, "plan_software_updates", careless)
+    nine.run()
+    assert beyond_a_batch(nine, 2) != []
 
 
 def test_two_controllers_at_once_one_works(park: Park) -> None:
