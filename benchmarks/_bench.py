@@ -9,9 +9,9 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,9 +54,14 @@ def once(contender: Contender) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.stdout:
         process.stdout.close()
-    if process.returncode:
-        sys.exit(f"{contender.name} ended {process.returncode}:\n{output[-2000:]}")
+    ended(contender, process.returncode, output)
     return Run(time.monotonic() - began, usage.ru_utime + usage.ru_stime)
+
+
+def ended(contender: Contender, code: int, output: str) -> None:
+    """End the benchmark when a contender failed, with the last of what it said."""
+    if code:
+        sys.exit(f"{contender.name} ended {code}:\n{output[-2000:]}")
 
 
 def interleaved(contenders: Sequence[Contender], *, rounds: int) -> dict[str, list[Run]]:
@@ -71,33 +76,47 @@ def interleaved(contenders: Sequence[Contender], *, rounds: int) -> dict[str, li
     return runs
 
 
-def report(runs: Mapping[str, list[Run]], *, ours: str, peer: str, control: str, facts: Mapping[str, object]) -> None:
+def report(
+    runs: Mapping[str, Sequence[Run]], *, ours: str, peer: str, control: str, facts: Mapping[str, object]
+) -> None:
     """Print medians, the ratio ours/peer, the A/A ratio control/peer, and facts; `--json` prints one document."""
+    found = {**compared(runs, ours=ours, peer=peer, control=control), "facts": dict(facts)}
+    if arguments().json:
+        print(json.dumps(found, indent=2))
+    else:
+        show(found, rounds=len(runs[ours]))
+
+
+def compared(runs: Mapping[str, Sequence[Run]], *, ours: str, peer: str, control: str) -> dict[str, Any]:
+    """Return `medians` of each contender, and `ratios` of them, for each thing that was measured of a run."""
+    keys = [field.name for field in fields(runs[ours][0])]
     medians = {
-        name: {key: statistics.median(getattr(run, key) for run in found) for key in ("wall", "cpu")}
+        name: {key: statistics.median(getattr(run, key) for run in found) for key in keys}
         for name, found in runs.items()
     }
     ratios = {
-        label: {key: medians[name][key] / medians[peer][key] for key in ("wall", "cpu")}
+        label: {key: medians[name][key] / medians[peer][key] for key in keys}
         for label, name in ((f"{ours} / {peer}", ours), (f"A/A: {control} / {peer}", control))
     }
-    if arguments().json:
-        print(json.dumps({"medians": medians, "ratios": ratios, "facts": dict(facts)}, indent=2))
-        return
-    rounds = len(runs[ours])
-    print(f"medians of {rounds} interleaved rounds (seconds)")
-    for name, values in medians.items():
-        print(f"  {name:<40} wall {values['wall']:8.3f}   CPU {values['cpu']:8.3f}")
+    return {"medians": medians, "ratios": ratios}
+
+
+def show(found: Mapping[str, Any], *, rounds: int) -> None:
+    """Print what `compared` returned, with `facts`, for a person."""
+    print(f"medians of {rounds} interleaved rounds (seconds; memory in MiB)")
+    for name, values in found["medians"].items():
+        print(f"  {name:<40}", *(f"{key} {value:8.3f}  " for key, value in values.items()))
     print("ratios of medians")
-    for label, values in ratios.items():
-        print(f"  {label:<40} wall {values['wall']:8.2f}   CPU {values['cpu']:8.2f}")
-    for name, value in facts.items():
+    for label, values in found["ratios"].items():
+        print(f"  {label:<40}", *(f"{key} {value:8.2f}  " for key, value in values.items()))
+    for name, value in found["facts"].items():
         print(f"{name}: {value}")
 
 
-def arguments() -> argparse.Namespace:
-    """The command line every benchmark understands."""
+def arguments(*, rounds: int = 3) -> argparse.Namespace:
+    """The command line every benchmark understands; `--machines` counts where a benchmark says so."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--machines", type=int, default=50)
     return parser.parse_args()

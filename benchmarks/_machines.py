@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from provisioner.model.asset import Address, Asset
 from provisioner.testing import make_receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 CLIENT = "bench"
 LOGIN = {"ansible_user": "technician", "ansible_become_password": "technician"}
@@ -90,7 +91,7 @@ def machines(count: int) -> Iterator[Practice]:
         wanted = tuple(Machine(name, port) for name, port in ports.items())
         try:
             lab.up(wanted, Access(practice.state, CLIENT), say=lambda text: print(text, file=sys.stderr))
-            _write(practice, ports)
+            write(practice, ports, CONTRACT)
             yield practice
         finally:
             lab.down()
@@ -105,20 +106,27 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def _write(practice: Practice, ports: dict[str, int]) -> None:
+def write(practice: Practice, ports: Mapping[str, int], contract: Mapping[str, object]) -> None:
+    """Write what each contender reads: the client's folder with its contract, and the plain inventory."""
     (practice.state / "ports.json").write_text(json.dumps(ports))
     hosts = {name: {"ansible_host": "127.0.0.1", "ansible_port": port} for name, port in ports.items()}
     inventory = {"all": {"vars": LOGIN, "children": {"workstations": {"hosts": hosts}}}}
     client = practice.folder / "inventories" / CLIENT
     client.mkdir(parents=True)
     (client / "hosts.yml").write_text(json.dumps(inventory))
-    (client / "contract.yml").write_text(json.dumps(CONTRACT))
+    (client / "contract.yml").write_text(json.dumps(contract))
+    write_plain(practice, hosts, {})
+
+
+def write_plain(practice: Practice, hosts: Mapping[str, object], variables: Mapping[str, object]) -> None:
+    """Write the inventory of the plain ansible-playbook; with another receipt each time, as a run of ours."""
     ours = {
         "ansible_ssh_private_key_file": str(practice.identity),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={practice.known_hosts}",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
-    plain = {"all": {"vars": LOGIN | ours | receipt_variables(make_receipt()), "hosts": hosts}}
+    receipt = receipt_variables(make_receipt(intervention=f"iv-{secrets.token_hex(8)}"))
+    plain = {"all": {"vars": {**LOGIN, **ours, **receipt, **variables}, "hosts": hosts}}
     (practice.folder / "plain.json").write_text(json.dumps(plain))
 
 

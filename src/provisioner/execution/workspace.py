@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from provisioner.model.asset import Asset
 
 
+FORKS = 20
+"""How many machines a run works on at once."""
+
 _PLAIN = frozenset(" /._-+@=()'" + string.ascii_letters + string.digits)
 
 
@@ -234,7 +237,7 @@ def render_config(workspace: Workspace, known_hosts: Path, limits: Limits) -> st
             "local_tmp": workspace.root / "home" / "tmp",
             "host_key_checking": True,
             "timeout": limits.connect,
-            "forks": 20,
+            "forks": FORKS,
             "retry_files_enabled": False,
             "nocows": True,
             "no_target_syslog": True,
