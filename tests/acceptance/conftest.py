@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.acceptance._park import Park
 
 from provisioner.bridges.ssh_signature import SshSignatures
 from provisioner.config.clients import load_client
@@ -26,7 +27,9 @@ from provisioner.planning.workstation_setup import plan_workstation_setup
 from provisioner.testing import FakeExecutor, FakeLeases, FakeProbe, RecordingProgress, make_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import LabMachine
 
     from provisioner.model.intervention import Intervention
 
@@ -152,3 +155,31 @@ def new_desk(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Desk]:
         return desk
 
     return make
+
+
+@pytest.fixture
+def debian_park(new_desk: Callable[[], Desk], lab_machine: Callable[..., LabMachine]) -> Iterator[Park]:
+    """Two machines as the lab makes them, Debian's own repositories included, under a contract of updates."""
+    desk = new_desk()
+    machines = {}
+    for name in ("ws-01", "ws-02"):
+        machine = machines[name] = lab_machine(f"{name}-{desk.folder.name}", state=desk.state)
+        desk.add("workstations", name, machine.port)
+    found = Park(desk, machines)
+    found.terms()
+    yield found
+    # Machines of one test alone: with those of all of them at once systemd would find no inotify instance.
+    for machine in machines.values():
+        machine.engine.call("rm", "--force", "--ignore", "--time", "0", machine.running.container)
+
+
+@pytest.fixture
+def park(debian_park: Park) -> Park:
+    """Two machines with version 1 of two packages; everything else of them is left alone by the tests."""
+    for machine in debian_park.machines.values():
+        # Only what the tests offer: what Debian offers on that day is none of their business.
+        machine.shell("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
+    debian_park.offer("prov-alpha=1.0", "prov-beta=1.0")
+    for machine in debian_park.machines.values():
+        machine.shell("apt-get -q update && apt-get -q -y install prov-alpha prov-beta")
+    return debian_park

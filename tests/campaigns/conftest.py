@@ -1,5 +1,5 @@
-"""Campaigns work at the same desks as the acceptance tests."""
+"""Campaigns work at the same desks, and in the same parks, as the acceptance tests."""
 
-from tests.acceptance.conftest import new_desk
+from tests.acceptance.conftest import debian_park, new_desk, park
 
-__all__ = ["new_desk"]
+__all__ = ["debian_park", "new_desk", "park"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.campaigns._processes import at_work, gone, living
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,34 +36,6 @@ def desk(new_desk: Callable[[], Desk], lab_machine: Callable[..., LabMachine]) -
 @pytest.fixture(scope="module")
 def machine(desk: Desk, lab_machine: Callable[..., LabMachine]) -> LabMachine:
     return lab_machine("killed", state=desk.state)
-
-
-def living(run: str) -> list[str]:
-    """The command lines of this machine's processes that name the run's folder; zombies do not live."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            zombie = (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
-        if run in command and not zombie:
-            found.append(command)
-    return found
-
-
-def gone(look: Callable[[], list[str]], *, seconds: float) -> list[str]:
-    """Look until nothing is found or the time is up; return what was found last."""
-    deadline = time.monotonic() + seconds
-    while (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
-
-
-def at_work(machine: LabMachine) -> list[str]:
-    """What Ansible left running on the machine."""
-    script = "pgrep -af 'AnsiballZ|ansible-tmp|apt-get|dpkg' | grep -v pgrep || true"
-    return machine.shell(script).splitlines()
 
 
 @pytest.mark.parametrize("point", POINTS)
