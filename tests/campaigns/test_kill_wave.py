@@ -15,25 +15,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.acceptance._park import states
-from tests.campaigns._processes import INSTALLERS, MODULES, at_work, gone, living
+from tests.campaigns._processes import INSTALLERS, MODULES, at_work, gone, lines_until, living
 
 if TYPE_CHECKING:
     from tests.acceptance._park import Park
 
 FULL = os.environ.get("PROVISIONER_CAMPAIGN") == "full"
-BATCH = 31
-"""Lines of progress of a batch of one machine: 4 before the first packet, then one for each task."""
+TOLD = ["rests on", "Gathering Facts", "receipt | Write", "patch_level : Validating", "read | Hand"]
+TOLD += ["choose | Hand", "install | Install", "install | Leave", "acceptance : Validating", "verify | Refuse"]
+"""Lines of progress of a machine; the first is the last before the first packet, after `choose | Hand` it installs."""
 
-POINTS = list(range(4, 62, 3)) if FULL else [4, 21, 32, 52]
-"""After which line of progress the controller is killed: before the first packet, while the canary installs, at the
-beginning of the second batch, while that one installs."""
+POINTS = [(name, words) for name in ("ws-01", "ws-02") for words in (TOLD if FULL else ["rests on", "choose | Hand"])]
+"""The machine and the line after which the controller is killed."""
 
 
-def killed(park: Park, point: int) -> list[str]:
-    """Run until `point` lines of progress were told, then kill -9; return them."""
+def killed(park: Park, *words: str) -> list[str]:
+    """Run until a line of progress with all the words was told, then kill -9; return the lines."""
     with park.begun() as running:
-        assert running.stderr is not None
-        lines = [running.stderr.readline() for _ in range(point)]
+        lines = list(lines_until(running.stderr, *words))
         running.kill()
         running.wait()
     return lines
@@ -73,17 +72,17 @@ def settled(park: Park, runs: list[str]) -> None:
     assert list((park.desk.state / "runs" / "demo").iterdir()) == []
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_killed_controller_goes_on_from_the_last_machine_that_was_proven(park: Park, point: int) -> None:
+@pytest.mark.parametrize(("name", "words"), POINTS)
+def test_a_killed_controller_goes_on_from_the_last_machine_that_was_proven(park: Park, name: str, words: str) -> None:
     park.offer("prov-alpha=2.0", "prov-beta=2.0")
-    lines = killed(park, point)
+    lines = killed(park, name, words)
     runs = begun(lines)
     began = time.monotonic()
     assert gone(lambda: [one for run in runs for one in living(f"/runs/demo/{run}/")], seconds=5) == []
     for machine in park.machines.values():
         assert gone(partial(at_work, machine), seconds=5) == []
-    print(f"killed after line {point} ({lines[-1].strip()}): all dead after {time.monotonic() - began:.1f} s")
-    assert len(runs) == (1 if point <= BATCH else 2), lines
+    print(f"killed after {lines[-1].strip()}: all dead after {time.monotonic() - began:.1f} s")
+    assert len(runs) == list(park.machines).index(name) + 1, lines
     settled(park, runs)
 
 

@@ -12,14 +12,15 @@ import json
 import os
 import subprocess
 import time
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.acceptance._park import states
 from tests.campaigns._faults import DROPPED, FAULTS, FROZEN, RESET, Fault
+from tests.campaigns._processes import lines_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.acceptance._park import Park
     from tests.conftest import LabMachine
@@ -92,22 +93,13 @@ def test_a_connection_that_is_lost_while_a_package_is_installed_is_unknown(batch
     settled(batch, printed, lost="unknown")
 
 
-def lines_until(stream: IO[str], words: tuple[str, ...]) -> Iterator[str]:
-    """The lines of a stream, up to the first that has all the words."""
-    for line in stream:
-        yield line
-        if all(word in line for word in words):
-            return
-
-
 @pytest.mark.parametrize("point", POINTS if FULL else ["choose | Hand"])
 @pytest.mark.parametrize("fault", [RESET, DROPPED] if FULL else [RESET], ids=lambda fault: fault.name)
 def test_a_connection_that_is_lost_after_a_task_is_unknown(batch: Park, fault: Fault, point: str) -> None:
     batch.offer("prov-alpha=2.0", "prov-beta=2.0")
     lost = batch.machines["ws-01"]
     with batch.begun() as run:
-        assert run.stderr is not None
-        seen = list(lines_until(run.stderr, ("ws-01", point)))
+        seen = list(lines_until(run.stderr, "ws-01", point))
         fault.begin(lost)
         began = time.monotonic()
         printed, _ = run.communicate(timeout=300)
