@@ -1,8 +1,8 @@
 """kill -9 of the controller at points of a wave: 4 in `make test`, 20 in full (`invoke dev.campaign --name kill_wave`).
 
-At each point: no process of the run lives after 5 s, neither here nor on the machine; the next `patch.run` closes the
-batch exactly once, as interrupted, and goes on from the last machine that was proven; nothing is installed twice; the
-states are as many as the machines; the log verifies.
+At each point: no process of the run lives after 5 s, neither here nor on the machine, where dpkg alone ends what it
+has begun; the next `patch.run` closes the batch exactly once, as interrupted, and goes on from the last machine that
+was proven; nothing is installed twice; the states are as many as the machines; the log verifies.
 """
 
 from __future__ import annotations
@@ -80,8 +80,10 @@ def test_a_killed_controller_goes_on_from_the_last_machine_that_was_proven(park:
     began = time.monotonic()
     assert gone(lambda: [one for run in runs for one in living(f"/runs/demo/{run}/")], seconds=5) == []
     for machine in park.machines.values():
-        assert gone(partial(at_work, machine), seconds=5) == []
+        assert gone(partial(at_work, machine, MODULES), seconds=5) == []
     print(f"killed after {lines[-1].strip()}: all dead after {time.monotonic() - began:.1f} s")
+    for machine in park.machines.values():
+        assert gone(partial(at_work, machine, INSTALLERS), seconds=60) == [], "dpkg ends what it has begun"
     assert len(runs) == list(park.machines).index(name) + 1, lines
     settled(park, runs)
 

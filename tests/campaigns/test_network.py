@@ -58,16 +58,26 @@ def settled(park: Park, printed: str, *, lost: str) -> None:
     assert (code, verified["status"]) == (0, "OK")
 
 
+def given_up(run: subprocess.Popen[str], fault: Fault, lost: LabMachine) -> float:
+    """Let the fault begin; return the seconds after which the run told that the machine was lost."""
+    fault.begin(lost)
+    began = time.monotonic()
+    list(lines_until(run.stderr, "UNREACHABLE", "ws-01"))
+    return time.monotonic() - began
+
+
 @pytest.mark.parametrize("fault", FAULTS if FULL else [DROPPED], ids=lambda fault: fault.name)
 def test_a_machine_that_is_not_reached_is_unreachable_and_untouched(batch: Park, fault: Fault) -> None:
     batch.offer("prov-alpha=2.0", "prov-beta=2.0")
     lost = batch.machines["ws-01"]
     fault.begin(lost)
-    began = time.monotonic()
     with batch.begun() as run:
+        list(lines_until(run.stderr, "rests on"))
+        began = time.monotonic()
+        list(lines_until(run.stderr, "ws-02", "Gathering Facts"))
+        took = time.monotonic() - began
         printed, _ = run.communicate(timeout=300)
-    took = time.monotonic() - began
-    print(f"{fault.name} before the batch: over after {took:.0f} s")
+    print(f"{fault.name} before the batch: given up, and the sound machine at work, after {took:.0f} s")
     assert took < CONNECT + AFTER
     assert lost.shell("ls /var/lib/provisioner 2>/dev/null || true") == "", "no receipt, no note"
     assert (batch.version("ws-01"), batch.upgrades("ws-01"), run.returncode) == ("1.0", 0, 6)
@@ -82,11 +92,9 @@ def test_a_connection_that_is_lost_while_a_package_is_installed_is_unknown(batch
     sound.shell("touch /run/go")
     with batch.begun() as run:
         lost.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
-        fault.begin(lost)
-        began = time.monotonic()
+        took = given_up(run, fault, lost)
         printed, _ = run.communicate(timeout=300)
-        took = time.monotonic() - began
-    print(f"{fault.name} in the middle: over after {took:.0f} s")
+    print(f"{fault.name} in the middle: given up after {took:.0f} s")
     assert (took < LOST + AFTER, run.returncode) == (True, 6), took
     fault.end(lost)
     lost.shell("touch /run/go")
@@ -100,11 +108,9 @@ def test_a_connection_that_is_lost_after_a_task_is_unknown(batch: Park, fault: F
     lost = batch.machines["ws-01"]
     with batch.begun() as run:
         seen = list(lines_until(run.stderr, "ws-01", point))
-        fault.begin(lost)
-        began = time.monotonic()
+        took = given_up(run, fault, lost)
         printed, _ = run.communicate(timeout=300)
-        took = time.monotonic() - began
-    print(f"{fault.name} after {seen[-1].strip()}: over after {took:.0f} s")
+    print(f"{fault.name} after {seen[-1].strip()}: given up after {took:.0f} s")
     assert (took < LOST + AFTER, run.returncode) == (True, 6), took
     fault.end(lost)
     settled(batch, printed, lost="unknown")
