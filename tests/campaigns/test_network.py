@@ -30,7 +30,8 @@ CONNECT, LOST, AFTER = 10, 20, 45
 """Seconds: the limit of a connection that does not come about, of one that is lost, and what may be added to both."""
 
 POINTS = ["Gathering Facts", "receipt | Write", "choose | Hand", "install | Keep", "acceptance : Validating"]
-"""Tasks of the lost machine; the fault begins when one of them is told to be done."""
+LATER = [(RESET, "choose | Hand"), *((DROPPED, point) for point in POINTS if FULL)]
+"""A fault, and the task of the lost machine with whose end it begins; after `choose | Hand` it installs."""
 
 
 @pytest.fixture
@@ -101,8 +102,7 @@ def test_a_connection_that_is_lost_while_a_package_is_installed_is_unknown(batch
     settled(batch, printed, lost="unknown")
 
 
-@pytest.mark.parametrize("point", POINTS if FULL else ["choose | Hand"])
-@pytest.mark.parametrize("fault", [RESET, DROPPED] if FULL else [RESET], ids=lambda fault: fault.name)
+@pytest.mark.parametrize(("fault", "point"), LATER, ids=lambda one: getattr(one, "name", one))
 def test_a_connection_that_is_lost_after_a_task_is_unknown(batch: Park, fault: Fault, point: str) -> None:
     batch.offer("prov-alpha=2.0", "prov-beta=2.0")
     lost = batch.machines["ws-01"]
