@@ -25,6 +25,13 @@ def lines_until(stream: IO[str] | None, *words: str) -> Iterator[str]:
     raise AssertionError(f"the run was over before it told of {' '.join(words)}")
 
 
+def lines_while_installing(stream: IO[str] | None, name: str, machine: LabMachine) -> list[str]:
+    """The lines of a stream up to the moment at which a package that waits is being installed on the machine."""
+    lines = list(lines_until(stream, name, "choose | Hand"))
+    machine.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
+    return lines
+
+
 def living(run: str) -> list[str]:
     """The command lines of this machine's processes that name the run's folder; zombies do not live."""
     found = []

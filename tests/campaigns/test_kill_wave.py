@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.acceptance._park import states
-from tests.campaigns._processes import INSTALLERS, MODULES, at_work, gone, lines_until, living
+from tests.campaigns._processes import INSTALLERS, MODULES, at_work, gone, lines_until, lines_while_installing, living
 
 if TYPE_CHECKING:
     from tests.acceptance._park import Park
@@ -94,9 +94,9 @@ def test_a_package_that_is_being_installed_is_finished_by_the_machine_and_not_in
     canary, other = park.machines.values()
     other.shell("touch /run/go")
     with park.begun() as running:
-        canary.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
+        lines = lines_while_installing(running.stderr, "ws-01", canary)
         running.kill()
-        lines = running.communicate()[1].splitlines(keepends=True)
+        running.wait()
     (run,) = begun(lines)
     assert gone(lambda: living(f"/runs/demo/{run}/"), seconds=5) == []
     assert gone(partial(at_work, canary, MODULES), seconds=5) == []

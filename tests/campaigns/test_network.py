@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.acceptance._park import states
 from tests.campaigns._faults import DROPPED, FAULTS, FROZEN, RESET, Fault
-from tests.campaigns._processes import lines_until
+from tests.campaigns._processes import lines_until, lines_while_installing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ def test_a_connection_that_is_lost_while_a_package_is_installed_is_unknown(batch
     lost, sound = batch.machines.values()
     sound.shell("touch /run/go")
     with batch.begun() as run:
-        lost.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
+        lines_while_installing(run.stderr, "ws-01", lost)
         took = given_up(run, fault, lost)
         printed, _ = run.communicate(timeout=300)
     print(f"{fault.name} in the middle: given up after {took:.0f} s")
