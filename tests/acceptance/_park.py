@@ -6,7 +6,7 @@ import json
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,3 +94,20 @@ class Park:
 
 def states(told: dict[str, Any]) -> dict[str, str]:
     return {row["asset"]: row["state"] for row in told["machines"]}
+
+
+def lines_until(stream: IO[str] | None, *words: str) -> Iterator[str]:
+    """The lines of a stream, up to the first that has all the words; the test fails where none has."""
+    assert stream is not None
+    for line in stream:
+        yield line
+        if all(word in line for word in words):
+            return
+    raise AssertionError(f"the run was over before it told of {' '.join(words)}")
+
+
+def lines_while_installing(stream: IO[str] | None, name: str, machine: LabMachine) -> list[str]:
+    """The lines of a stream up to the moment at which a package that waits is being installed on the machine."""
+    lines = list(lines_until(stream, name, "choose | Hand"))
+    machine.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
+    return lines

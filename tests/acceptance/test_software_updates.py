@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tests import ports
-from tests.acceptance._park import states
+from tests.acceptance._park import lines_while_installing, states
 
 if TYPE_CHECKING:
     from tests.acceptance._park import Park
@@ -92,7 +92,7 @@ def test_of_two_at_once_one_works_and_the_other_says_who(park: Park) -> None:
     canary, other = park.machines.values()
     other.shell("touch /run/go")
     with park.begun() as first:
-        canary.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
+        lines_while_installing(first.stderr, "ws-01", canary)
         second = park.desk.invoke("patch.run", "--client", "demo")
         canary.shell("touch /run/go")
         printed, _ = first.communicate(timeout=120)

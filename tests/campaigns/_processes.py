@@ -1,35 +1,18 @@
-"""A run at work: the lines it tells, its processes on this machine, and what Ansible left running on another."""
+"""What lives: processes of this machine that belong to a run, and what Ansible left running on another."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.conftest import LabMachine
 
 MODULES = "AnsiballZ|ansible-tmp"
 INSTALLERS = "apt-get|dpkg"
-
-
-def lines_until(stream: IO[str] | None, *words: str) -> Iterator[str]:
-    """The lines of a stream, up to the first that has all the words; the test fails where none has."""
-    assert stream is not None
-    for line in stream:
-        yield line
-        if all(word in line for word in words):
-            return
-    raise AssertionError(f"the run was over before it told of {' '.join(words)}")
-
-
-def lines_while_installing(stream: IO[str] | None, name: str, machine: LabMachine) -> list[str]:
-    """The lines of a stream up to the moment at which a package that waits is being installed on the machine."""
-    lines = list(lines_until(stream, name, "choose | Hand"))
-    machine.shell("until [ -e /run/waiting ]; do sleep 0.1; done")
-    return lines
 
 
 def living(run: str) -> list[str]:

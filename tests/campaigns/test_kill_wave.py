@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.acceptance._park import states
-from tests.campaigns._processes import INSTALLERS, MODULES, at_work, gone, lines_until, lines_while_installing, living
+from tests.acceptance._park import lines_until, lines_while_installing, states
+from tests.campaigns._processes import INSTALLERS, MODULES, at_work, gone, living
 
 if TYPE_CHECKING:
     from tests.acceptance._park import Park

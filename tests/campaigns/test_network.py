@@ -15,9 +15,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.acceptance._park import states
+from tests.acceptance._park import lines_until, lines_while_installing, states
 from tests.campaigns._faults import DROPPED, FAULTS, FROZEN, RESET, Fault
-from tests.campaigns._processes import lines_until, lines_while_installing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
