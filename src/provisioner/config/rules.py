@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from provisioner.model.mission_terms import SoftwareUpdates
+    from provisioner.model.mission_terms import Pin, SoftwareUpdates, Wave
     from provisioner.model.window import Window
 
 _NO_ZONES = {"Factory", "localtime", "posixrules"}
@@ -140,16 +140,28 @@ def _updates(updates: SoftwareUpdates, *, contract: Contract) -> Iterator[Findin
         if freeze.to < freeze.from_:
             yield (*path, "freezes", index, "to"), f"{freeze.to} is before its first day, {freeze.from_}"
     for index, wave in enumerate(updates.waves):
-        if wave.count and wave.percent:
-            yield (*path, "waves", index), "expected count or percent, not both"
-        if wave.percent and wave.group:
-            yield (*path, "waves", index), "percent is of all covered machines; with a group give count, or nothing"
-        if not (wave.count or wave.percent or wave.group) and index < len(updates.waves) - 1:
-            yield (*path, "waves", index), "only the last wave can take all that are left; give count, percent or group"
+        last = index == len(updates.waves) - 1
+        yield from (((*path, "waves", index), text) for text in _wave(wave, last=last))
     for index, hosts in enumerate(updates.apart):
         if len(hosts) < 2:
             yield (*path, "apart", index), "expected at least two machines to keep apart"
         yield from repeated((*path, "apart", index), hosts)
+    for index, pin in enumerate(updates.pinned):
+        yield from (((*path, "pinned", index, *loc), text) for loc, text in _pin(pin))
+
+
+def _wave(wave: Wave, *, last: bool) -> Iterator[str]:
+    if wave.count and wave.percent:
+        yield "expected count or percent, not both"
+    if wave.percent and wave.group:
+        yield "percent is of all covered machines; with a group give count, or nothing"
+    if not (wave.count or wave.percent or wave.group) and not last:
+        yield "only the last wave can take all that are left; give count, percent or group"
+
+
+def _pin(pin: Pin) -> Iterator[Finding]:
+    yield from repeated(("hardware",), pin.hardware)
+    yield from repeated(("modules",), pin.modules)
 
 
 def _window(window: Window, *, contract: Contract) -> Iterator[Finding]:

@@ -15,15 +15,20 @@ from provisioner.model.values import (
     Count,
     Day,
     Elapsed,
+    FileSystemPath,
     Flag,
     GroupName,
     HostName,
     Identifier,
+    KernelModule,
+    PackageVersion,
+    PciDevice,
     Percentage,
     Period,
     Share,
     SomeElapsed,
     SomeShare,
+    SomeSpace,
     Span,
     Words,
 )
@@ -49,6 +54,13 @@ class Missed(StrEnum):
     """When a machine that missed its window is caught up."""
 
     NEXT_WINDOW = "next_window"
+
+
+class Sessions(StrEnum):
+    """What becomes of a machine's turn while a person works at it."""
+
+    DEFER = "defer"
+    IGNORE = "ignore"
 
 
 class Reboot(StrEnum):
@@ -140,7 +152,7 @@ class Deadlines:
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """A package that is held back."""
+    """A package that is held back, on each machine or only on those with certain hardware or drivers."""
 
     package: Words
     """Name, or a pattern with `*`."""
@@ -150,6 +162,12 @@ class Pin:
     """Who answers for it."""
     until: Day
     """Last day of the hold."""
+    hardware: tuple[PciDevice, ...] = ()
+    """Only machines that have one of these PCI devices, or one of `modules`, are concerned; all when both are empty."""
+    modules: tuple[KernelModule, ...] = ()
+    """Only machines that have one of these kernel modules loaded, or one of `hardware`, are."""
+    below: PackageVersion | None = None
+    """Updates below this version are taken all the same (the last one a licence is good for); none when absent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +194,10 @@ class SoftwareUpdates(MissionTerms):
     """How old a known update may get."""
     pinned: tuple[Pin, ...] = ()
     """Packages that are held back."""
+    sessions: Sessions = Sessions.DEFER
+    """Whether a machine is put off while a person is at it: a graphical session, neither idle nor locked."""
+    free: Mapping[FileSystemPath, SomeSpace] = field(default_factory=dict)
+    """Space that must be free on a file system, or the machine is put off; what apt itself needs when empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,6 +146,29 @@ class Percentage:
         return f"{self.value.normalize():f}%"
 
 
+@dataclass(frozen=True)
+class Size:
+    """An amount of storage in MiB or GiB (IEC 80000-13)."""
+
+    amount: int
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """Given `2GiB`, return it; raise ValueError otherwise."""
+        if not re.fullmatch(SIZE_PATTERN, text):
+            raise ValueError(f"expected a size such as 500MiB or 2GiB, found {shown(text)}")
+        return cls(int(text[:-3]), text[-3:])
+
+    def __str__(self) -> str:
+        return f"{self.amount}{self.unit}"
+
+    @property
+    def mib(self) -> int:
+        """It in MiB."""
+        return self.amount * (1024 if self.unit == "GiB" else 1)
+
+
 def parse_day(text: str) -> date:
     """Given `2026-01-31`, return the date; raise ValueError for no such day, or a year outside 1970-2199."""
     if not re.fullmatch(DAY_PATTERN, text):
@@ -207,6 +230,7 @@ def _some_share(text: str) -> Percentage:
 MONEY_PATTERN = r"[0-9]{1,12}(\.[0-9]{1,2})?"
 PERCENTAGE_PATTERN = r"[0-9]{1,3}(\.[0-9]{1,3})?%"
 DAY_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+SIZE_PATTERN = r"[1-9][0-9]{0,6}(MiB|GiB)"
 COUNT_PATTERN = r"0|[1-9][0-9]{0,6}"
 TIME_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
@@ -220,6 +244,7 @@ Amount = Annotated[Money, Text(Money.parse, MONEY_PATTERN, 'an amount such as "1
 LabourHours = Annotated[Decimal, Text(Decimal, MONEY_PATTERN, 'a number of hours such as "40"', ("string", "integer"))]
 Share = Annotated[Percentage, Text(Percentage.parse, PERCENTAGE_PATTERN, "a percentage such as 5%")]
 SomeShare = Annotated[Percentage, Text(_some_share, PERCENTAGE_PATTERN, "a percentage such as 10%, above 0%")]
+SomeSpace = Annotated[Size, Text(Size.parse, SIZE_PATTERN, "a size such as 500MiB or 2GiB")]
 Elapsed = Annotated[Duration, Text(Duration.parse, "[0-9]{1,5}(m|h|d)", "a duration such as 90m, 4h or 2d")]
 SomeElapsed = Annotated[Duration, Text(_positive, "[0-9]{1,5}(m|h|d)", "a duration such as 90m, 4h or 2d")]
 Span = Annotated[Duration, Text(_positive, "[0-9]{1,3}(mo|d)", "a duration such as 90d or 12mo")]
@@ -249,6 +274,16 @@ SshKey = Annotated[
         "an SSH public key such as the line in id_ed25519.pub",
     ),
 ]
+
+
+PackageVersion = Annotated[str, Text(str, "[0-9][A-Za-z0-9.+:~-]{0,127}", "a version of a package such as 2027.0")]
+PciDevice = Annotated[
+    str, Text(str, r"[0-9a-f]{4}:([0-9a-f]{4}|\*)", "a PCI device, vendor:device in hex, such as 10de:2204 or 10de:*")
+]
+KernelModule = Annotated[
+    str, Text(str, "[A-Za-z0-9_]{1,63}", "a kernel module as /proc/modules names it, such as nvidia")
+]
+FileSystemPath = Annotated[str, Text(str, "/(boot|usr|var)?", "one of /, /boot, /usr and /var")]
 
 
 class Period(StrEnum):

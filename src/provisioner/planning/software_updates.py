@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from provisioner.model.asset import Asset
-    from provisioner.model.mission_terms import SoftwareUpdates
+    from provisioner.model.mission_terms import Pin, SoftwareUpdates
     from provisioner.model.package import PackageChange
     from provisioner.model.plan import Content
     from provisioner.model.rollout import Excepted
@@ -47,11 +47,12 @@ def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work)
 
     A package stays as it is until the last day of its hold, included.
     """
-    pinned = sorted({pin.package for pin in work.updates.pinned if work.day <= pin.until})
     given: dict[str, object] = {
         "patched_packages_locked": work.lock is not None,
         "patched_packages_lock": [package._asdict() for package in work.lock or ()],
-        "patched_packages_pinned": pinned,
+        "patched_packages_pinned": [_held(pin) for pin in work.updates.pinned if work.day <= pin.until],
+        "patched_packages_sessions": work.updates.sessions.value,
+        "patched_packages_free": {path: size.mib for path, size in sorted(work.updates.free.items())},
         "patched_packages_pool": work.pool,
         "patched_packages_rollout": work.rollout,
         "patched_packages_reboot": work.updates.reboot.value,
@@ -64,6 +65,12 @@ def plan_software_updates(assets: Sequence[Asset], content: Content, work: Work)
         for asset in assets
     }
     return _plan(assets, content, variables)
+
+
+def _held(pin: Pin) -> dict[str, object]:
+    """What the role is told of a package that is held back."""
+    conditions = {"hardware": list(pin.hardware), "modules": list(pin.modules), "below": pin.below or ""}
+    return {"package": pin.package, "reason": pin.reason, "owner": pin.owner, "until": f"{pin.until}", **conditions}
 
 
 def _left_alone(excepted: Sequence[Excepted], asset: str) -> list[dict[str, str]]:
