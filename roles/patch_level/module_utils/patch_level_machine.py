@@ -56,13 +56,13 @@ def sessions(listed, shown):
 
 
 def session():
-    """Return (who is at the machine now, why that was not looked at); never a name."""
+    """Return (who is at the machine now, why that is unknown); never a name."""
     try:
         status, listed, _ = run("loginctl", "list-sessions", "--no-legend", "--no-pager")
     except OSError:
-        return "", "there is no logind on this machine: nothing was looked at"
+        return "unknown", "there is no logind on this machine: nothing was looked at"
     if status:
-        return "", "logind does not answer: nothing was looked at"
+        return "unknown", "logind does not answer: nothing was looked at"
     wanted = [f"--property={name}" for name in ("Class", "Type", "State", "IdleHint", "LockedHint")]
     return sessions(listed, lambda one: run("loginctl", "show-session", one, *wanted)[1]), ""
 
@@ -83,6 +83,8 @@ def stale():
         status, told, _ = run("needrestart", "-b", "-r", "l", timeout=120)
     except OSError:
         return [], [], "needrestart is not installed: nothing was looked at"
+    except subprocess.TimeoutExpired:
+        return [], [], "needrestart did not end in time: nothing was looked at"
     if status or "NEEDRESTART-VER" not in told:
         return [], [], f"needrestart gave no answer (exit {status}): nothing was looked at"
     return *needrestart(told), ""
