@@ -36,20 +36,20 @@ def text(value):
     return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
 
 
-def output(*command):
+def output(*command, seconds=TIMEOUT_SECONDS):
     """Return what a program writes to its standard output, whatever its status; raise OSError if it cannot run."""
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_SECONDS,
+            timeout=seconds,
             check=False,
             stdin=subprocess.DEVNULL,
             env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )
     except subprocess.TimeoutExpired as late:
-        raise OSError(f"{command[0]} gave no answer within {TIMEOUT_SECONDS} s") from late
+        raise OSError(f"{command[0]} gave no answer within {seconds} s") from late
     return done.stdout
 
 
