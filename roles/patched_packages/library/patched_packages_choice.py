@@ -2,11 +2,13 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
 """Say which packages of this machine are to be updated, and to which version. Nothing is changed.
 
-Given the machine's `level` (the fact `patch_level`), `locked` and `lock`, and `pinned`, names or patterns that stay as
-they are, return `chosen`, the packages to install; `carried`, those that an update may bring along; `kept`, the pending
-ones that stay, each with `why`; and `later`, why nothing is done now, else empty. Without a lock every pending update
-is chosen. With one, a package of the lock of which an older version is installed; a pending one that the lock lacks
-stays, `why` being `not in the lock`.
+Given the machine's `level` (the fact `patch_level`), `locked` and `lock`, `pinned` and `excepted` (what stays as it is,
+see patched_packages_choosing), return `chosen`, the packages to install; `carried`, those that an update may bring
+along; `kept`, the pending ones that stay, each with `why`; `owners`, who answers for those that the contract holds;
+`staying`, the versions that must not change; and `later`, why nothing is done now, else empty: `sessions` and `free`
+say what puts a machine off that has something to do. Without a lock every pending update is chosen. With one, a package
+of the lock of which an older version is installed; a pending one that the lock lacks stays, `why` being `not in the
+lock`.
 
 `proven` is what an earlier try of the same `rollout` installed and is there now: it is pending no more, and yet belongs
 to what this machine proves. patched_packages_install keeps a note of what it is given.
@@ -14,12 +16,12 @@ to what this machine proves. patched_packages_install keeps a note of what it is
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.patched_packages_choosing import choose, put_off, staying
 
 CLEAN = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 NOTE = Path("/var/lib/provisioner/rollout.json")
@@ -39,39 +41,6 @@ def older(version, than):
     return subprocess.run(["dpkg", "--compare-versions", version, "lt", than], check=False, env=CLEAN).returncode == 0
 
 
-def choose(level, lock, pinned):
-    """Return (chosen, carried, kept) as the docstring of the module says; `lock` is None without one."""
-    chosen, carried, kept = [], [], []
-    if lock is None:
-        for row in level["pending"]:
-            if any(fnmatch.fnmatchcase(row["name"], pattern) for pattern in pinned):
-                kept.append({**row, "why": "pinned"})
-            elif row["kept"]:
-                kept.append({**row, "why": row["kept"]})
-            else:
-                (chosen if row["before"] else carried).append(row)
-        return chosen, carried, kept
-    have = installed()
-    held = {(row["name"], row["architecture"]) for row in level["pending"] if row["kept"] == "held"}
-    for row in lock:
-        key = (row["name"], row["architecture"])
-        before = have.get(key)
-        if before is None and not row["before"]:
-            carried.append({**row, "before": ""})
-        elif before is not None and older(before, row["version"]):
-            if key in held or any(fnmatch.fnmatchcase(row["name"], pattern) for pattern in pinned):
-                kept.append({**row, "before": before, "why": "held" if key in held else "pinned"})
-            else:
-                chosen.append({**row, "before": before})
-    known = {(row["name"], row["architecture"]) for row in lock}
-    kept += [
-        {**row, "why": "not in the lock"}
-        for row in level["pending"]
-        if row["before"] and (row["name"], row["architecture"]) not in known
-    ]
-    return chosen, carried if chosen else [], kept
-
-
 def noted(rollout):
     """Return what earlier tries of a rollout were given on this machine."""
     try:
@@ -88,26 +57,41 @@ def proven(rollout, chosen):
     return [row for key, row in keyed if key not in again and have.get(key) == row["version"]]
 
 
+def reasons(level, chosen, given):
+    """Return why a machine with something to do is put off, else empty."""
+    busy = chosen or level["interrupted"] or level["restart"]
+    return put_off(level, sessions=given["sessions"], free=given["free"]) if busy else ""
+
+
 def main():
     """Choose, and return the choice."""
+    rows = {"type": "list", "elements": "dict", "default": []}
     module = AnsibleModule(
         argument_spec={
             "level": {"type": "dict", "required": True},
             "locked": {"type": "bool", "default": False},
-            "lock": {"type": "list", "elements": "dict", "default": []},
-            "pinned": {"type": "list", "elements": "str", "default": []},
+            "lock": rows,
+            "pinned": rows,
+            "excepted": rows,
+            "sessions": {"type": "str", "choices": ["defer", "ignore"], "default": "defer"},
+            "free": {"type": "dict", "default": {}},
             "rollout": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     given = module.params
-    chosen, carried, kept = choose(given["level"], given["lock"] if given["locked"] else None, given["pinned"])
+    lock = given["lock"] if given["locked"] else None
+    chosen, carried, kept = choose(given["level"], lock, installed(), terms=given, older=older)
     fields = ("name", "architecture", "before", "version", "sha256", "security")
     before = [] if given["locked"] else proven(given["rollout"], chosen)
     slim = [[{key: row[key] for key in fields} for row in rows] for rows in (chosen, carried, before)]
-    named = [{"name": row["name"], "version": row["version"], "why": row["why"]} for row in kept]
-    later = "the machine runs on battery" if given["level"]["on_battery"] else ""
-    module.exit_json(changed=False, chosen=slim[0], carried=slim[1], proven=slim[2], kept=named, later=later)
+    module.exit_json(
+        changed=False, chosen=slim[0], carried=slim[1], proven=slim[2],
+        kept=[{"name": row["name"], "version": row["version"], "why": row["why"]} for row in kept],
+        owners=[{"name": row["name"], "version": row["version"], "why": row["owner"]} for row in kept if row["owner"]],
+        staying=staying(chosen, kept),
+        later=reasons(given["level"], chosen, given),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

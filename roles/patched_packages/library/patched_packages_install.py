@@ -2,16 +2,18 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
 """Install packages in exactly the versions that are given.
 
-Given `packages` (rows of patched_packages_choice), the id of the `rollout`, `folder`, and `pool`: whether they come
-from the files in `folder`/pool, each named by its SHA-256, and from nowhere else, instead of the machine's own
-repositories. apt's timers are stopped for the time and started again; another program that has dpkg locked is waited
-for, at most `patience` seconds; an interrupted dpkg is repaired first. Settings that were changed on the machine are
-kept; nothing is removed and nothing is forced. Without a pool what is about to be installed is noted, and its files are
-fetched first.
+Given `packages` (rows of patched_packages_choice), `staying`, {name: version} of those that must not change, the id of
+the `rollout`, `folder`, and `pool`: whether they come from the files in `folder`/pool, each named by its SHA-256, and
+from nowhere else, instead of the machine's own repositories. apt's timers are stopped for the time and started again;
+another program that has dpkg locked is waited for, at most `patience` seconds; an interrupted dpkg is repaired first.
+Settings that were changed on the machine are kept; nothing is removed and nothing is forced. Without a pool what is
+about to be installed is noted, and its files are fetched first. With `put_off` nothing is done but to start the timers
+that an earlier work, killed in the middle, has left stopped.
 
 Returns `trouble`, the installer's complaint in one line, else empty: it does not fail the task, since what became of
-the machine is read afterwards in any case. `waited` seconds, `repaired`, `restart` (why one is due), and without a pool
-`archives`, a list of `{path, sha256}` of the files, those of an earlier try that was cut short included.
+the machine is read afterwards in any case. `waited` seconds, `repaired`, `tied` (the packages that stay because one
+that must not change does), `restart` (why one is due), `stale_services`, and without a pool `archives`, a list of
+`{path, sha256}` of the files, those of an earlier try that was cut short included.
 """
 
 from __future__ import annotations
@@ -21,11 +23,14 @@ import hashlib
 import json
 import subprocess
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.patch_level_boot import restart_reasons
+from ansible.module_utils.patch_level_machine import stale
+from ansible.module_utils.patched_packages_resolving import tied_ones, write_preferences
+from ansible.module_utils.patched_packages_timers import quiet, restore
 
 CLEAN = {
     "LC_ALL": "C",
@@ -34,7 +39,6 @@ CLEAN = {
     "UCF_FORCE_CONFFOLD": "1",
     "NEEDRESTART_SUSPEND": "1",
 }
-TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 NOTE = Path("/var/lib/provisioner/rollout.json")
 LOCK = Path("/var/lib/dpkg/lock-frontend")
 KEEP_SETTINGS = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
@@ -60,20 +64,6 @@ def run(*command, timeout=LONGEST, folder="/"):
         told = which or [line for line in lines if line.startswith("E: ")] or lines or ["no reason given"]
         raise Trouble(f"{Path(command[0]).name}: {told[0]} (exit {done.returncode})")
     return done.stdout
-
-
-@contextmanager
-def quiet_timers():
-    """Keep apt's own timers from starting anything in the meantime."""
-    active = [name for name in TIMERS if subprocess.run(
-        ["systemctl", "is-active", "--quiet", name], check=False, env=CLEAN).returncode == 0]  # fmt: skip
-    if active:
-        subprocess.run(["systemctl", "stop", *active], check=False, env=CLEAN)
-    try:
-        yield
-    finally:
-        if active:
-            subprocess.run(["systemctl", "start", *active], check=False, env=CLEAN)
 
 
 def wait_for_dpkg(patience):
@@ -171,23 +161,21 @@ def fetch(archives, packages, chosen):
     return [{"path": str(path), "sha256": name} for name, path in sorted(found.items())]
 
 
-def work(given):
-    """Do all of it; return what the task tells."""
-    told = {"trouble": "", "waited": 0, "repaired": False, "archives": []}
-    with quiet_timers():
-        try:
-            told["waited"] = wait_for_dpkg(given["patience"])
-            told["repaired"] = repair()
-            folder, packages = Path(given["folder"]), given["packages"]
-            chosen = options(folder, pool=given["pool"], patience=given["patience"])
-            if not given["pool"]:
-                remember(given["rollout"], packages)
-                told["archives"] = fetch(folder / "archives", packages, chosen)
-            if packages:
-                run("apt-get", "-q", "-y", *chosen, "install", *map(exactly, packages))
-        except (Trouble, OSError) as problem:
-            told["trouble"] = str(problem)
-    return told
+def work(given, told):
+    """Do all of it; add to what the task tells."""
+    told["waited"] = wait_for_dpkg(given["patience"])
+    told["repaired"] = repair()
+    folder, packages = Path(given["folder"]), given["packages"]
+    chosen = options(folder, pool=given["pool"], patience=given["patience"])
+    if packages and given["staying"]:
+        chosen += write_preferences(given["staying"], folder / "preferences")
+        told["tied"] = tied_ones(packages, given["staying"], chosen)
+        packages = [row for row in packages if row not in told["tied"]]
+    if not given["pool"]:
+        remember(given["rollout"], packages)
+        told["archives"] = fetch(folder / "archives", packages, chosen)
+    if packages:
+        run("apt-get", "-q", "-y", *chosen, "install", *map(exactly, packages))
 
 
 def main():
@@ -195,18 +183,29 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "packages": {"type": "list", "elements": "dict", "required": True},
+            "staying": {"type": "dict", "default": {}},
             "rollout": {"type": "str", "default": ""},
             "folder": {"type": "str", "required": True},
             "pool": {"type": "bool", "default": False},
             "patience": {"type": "int", "default": 600},
+            "put_off": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    told = {"trouble": "", "waited": 0, "repaired": False, "archives": []}
+    told = {"trouble": "", "waited": 0, "repaired": False, "tied": [], "archives": []}
+    if module.params["put_off"]:
+        if not module.check_mode:
+            restore()
+        module.exit_json(changed=False, restart=[], stale_services=[], **told)
     if not module.check_mode:
-        told = work(module.params)
-    changed = bool(module.params["packages"]) or told["repaired"]
-    module.exit_json(changed=changed, restart=restart_reasons(), **told)
+        with quiet():
+            try:
+                work(module.params, told)
+            except (Trouble, OSError, SystemError) as problem:
+                told["trouble"] = str(problem)
+    asked, stale_services, _ = stale()
+    changed = len(module.params["packages"]) > len(told["tied"]) or told["repaired"]
+    module.exit_json(changed=changed, restart=restart_reasons() + asked, stale_services=stale_services, **told)
 
 
 if __name__ == "__main__":
