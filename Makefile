@@ -20,8 +20,10 @@ demo: ready
 	@$(INVOKE) audit.verify --client demo
 	@echo 'The record: $(INVOKE) audit.log --client demo; its files: var/ledger.db and var/checkpoints/demo'
 
-# The tests start an sshd and a PostgreSQL server of their own, interrupt system calls, drop packets and ask a time-stamp authority.
-test: PROGRAMS += iptables:iptables openssh-server:sshd openssl:openssl postgresql:initdb strace:strace
+# The tests start an sshd and a PostgreSQL server of their own, interrupt system calls, drop packets, ask a time-stamp
+# authority, and save to a store of their own.
+test: PROGRAMS += iptables:iptables openssh-server:sshd openssl:openssl postgresql:initdb rclone:rclone restic:restic
+test: PROGRAMS += strace:strace
 test: ready
 	@$(INVOKE) dev.test
 
