@@ -57,7 +57,24 @@ class Option:
         return self.no_log or any(inner.confidential for inner in self.options.values())
 
 
-RESERVED = ("intervention_receipt_", "patch_level_", "patched_packages_")
+RESERVED = (
+    "intervention_receipt_",
+    "patch_level_",
+    "patched_packages_",
+    "backup_agent_client",
+    "backup_agent_delay_minutes",
+    "backup_agent_exclude",
+    "backup_agent_interval_minutes",
+    "backup_agent_paths",
+    "backup_agent_seed",
+    "backup_agent_start",
+    "backup_agent_store",
+    "backup_report_",
+    "backup_store_agents",
+    "backup_store_client",
+    "backup_store_readers",
+    "backup_store_site",
+)
 """How the inputs begin that a run itself sets: no client's file may, so they are no inputs to it."""
 
 Typed = tuple[object, list[tuple[Loc, str]]]
