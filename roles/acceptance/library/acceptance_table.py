@@ -11,6 +11,7 @@ task. Nothing is changed, so check mode reads the same.
 from __future__ import annotations
 
 from ansible.module_utils.acceptance_backup import READERS as BACKUP
+from ansible.module_utils.acceptance_backup_store import READERS as BACKUP_STORE
 from ansible.module_utils.acceptance_baseline import READERS as BASELINE
 from ansible.module_utils.acceptance_hardware import READERS as HARDWARE
 from ansible.module_utils.acceptance_identity import READERS as IDENTITY
@@ -21,7 +22,17 @@ from ansible.module_utils.acceptance_software import READERS as SOFTWARE
 from ansible.module_utils.acceptance_updates import READERS as UPDATES
 from ansible.module_utils.basic import AnsibleModule
 
-READERS = {**HARDWARE, **IDENTITY, **BASELINE, **NETWORK, **SOFTWARE, **PERIPHERALS, **UPDATES, **BACKUP}
+READERS = {
+    **HARDWARE,
+    **IDENTITY,
+    **BASELINE,
+    **NETWORK,
+    **SOFTWARE,
+    **PERIPHERALS,
+    **UPDATES,
+    **BACKUP,
+    **BACKUP_STORE,
+}
 
 
 def main():
