@@ -158,25 +158,24 @@ def make_host(machine: LabMachine, store: LabMachine) -> Host:
 def configure(host: Host, store: LabMachine, clients: dict[str, tuple[str, tuple[str, ...]]], folder: Path) -> None:
     """Make the store for each client, given (quota, names of agents), by the role; the keys are made on the host."""
     store.shell("for n in $(seq 0 127); do test -e /dev/loop$n || mknod -m 660 /dev/loop$n b 7 $n; done")
+    machine = {"ansible_connection": "containers.podman.podman", "ansible_host": store.running.container,
+               "ansible_python_interpreter": "/usr/bin/python3"}  # fmt: skip
+    hosts: dict[str, dict[str, str]] = {"store": machine}
+    roles = []
     for client, (quota, names) in clients.items():
-        hosts: dict[str, Any] = {"store": {
-            "ansible_connection": "containers.podman.podman", "ansible_host": store.running.container,
-            "ansible_python_interpreter": "/usr/bin/python3", "backup_store_client": client,
-            "backup_store_quota": quota, "backup_store_vault_password": VAULT_PASSWORD,
-            "backup_store_agents": [{"name": name, "keep": KEEP} for name in names],
-        }}  # fmt: skip
+        agents = [{"name": name, "keep": KEEP} for name in names]
+        asked = {"client": client, "quota": quota, "vault_password": VAULT_PASSWORD, "agents": agents}
+        roles.append({"role": "backup_store", **{f"backup_store_{key}": value for key, value in asked.items()}})
         for name in names:
             make = (
                 f"ssh-keygen -q -t ed25519 -N '' -C '' -f /root/{name}; echo password-of-{name} > /root/{name}.password"
             )
             key = host.run(f"{make}; cat /root/{name}.pub").strip()
             hosts[name] = {"backup_agent_public_key": key, "backup_agent_password": f"password-of-{name}"}
-        (folder / f"{client}.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-        play = [{"hosts": "store", "gather_facts": True, "gather_subset": ["!all", "!min", "distribution", "virtual"],
-                 "roles": ["backup_store"]}]  # fmt: skip
-        (folder / "play.json").write_text(json.dumps(play))
-        words = ["-i", str(folder / f"{client}.json"), str(folder / "play.json")]
-        _ansible(words, store)
+    facts = {"gather_facts": True, "gather_subset": ["!all", "!min", "distribution", "virtual"]}
+    (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    (folder / "play.json").write_text(json.dumps([{"hosts": "store", **facts, "roles": roles}]))
+    _ansible(["-i", str(folder / "hosts.json"), str(folder / "play.json")], store)
 
 
 def _ansible(words: list[str], store: LabMachine) -> None:

@@ -29,7 +29,8 @@ RELEASES = ("bookworm", "trixie") if FULL else ("bookworm",)
 FOLDERS = ("snapshots", "index", "keys", "data")
 DATES = {"future": "2030-01-02 03:04:05", "past": "2020-01-02 23:59:59"}
 
-AGENTS = ("index", "dates", "junk", "objects", "locks", "origin", "clock", *FOLDERS, *DATES)
+EACH = {f"junk-{folder}": folder for folder in FOLDERS}
+AGENTS = ("index", "dates", "junk", "objects", "locks", "origin", "clock", *EACH, *DATES)
 TIGHT = ("quota", "disk")
 
 
@@ -164,11 +165,11 @@ def cleaned(agent: Agent, before: dict[str, str]) -> None:
 
 
 @pytest.mark.skipif(not FULL, reason="in full only")
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_junk_in_one_folder(park: Park, folder: str) -> None:
-    agent, before = park.begun(folder)
-    junk(agent, folder)
-    expected = [] if folder == "data" else ["inbox_damaged"]  # a pack that no index names is a backup under way
+@pytest.mark.parametrize("name", list(EACH))
+def test_junk_in_one_folder(park: Park, name: str) -> None:
+    agent, before = park.begun(name)
+    junk(agent, EACH[name])
+    expected = [] if EACH[name] == "data" else ["inbox_damaged"]  # a pack that no index names is a backup under way
     assert codes(agent.round()) == expected
     assert agent.restored() == before
     cleaned(agent, before)

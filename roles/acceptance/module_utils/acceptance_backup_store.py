@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import re
@@ -103,6 +104,15 @@ def store_timer(check):
     yield compare(check["name"], check["asked"], "waiting" if now == "enabled active" else now)
 
 
+def store_round(check):
+    """The last round for each agent copied all, and the vault checks: as its status says."""
+    for agent in check["agents"]:
+        told = json.loads(Path("/var/lib/provisioner/store", check["client"], f"{agent}.json").read_text())
+        wrong = [f"{each['code']}: {each['text']}" for each in told["problems"]]
+        ok = not wrong and told["vault"]["checked"]["ok"] is True
+        yield row(f"{check['name']} {agent}", check["asked"], wrong or (check["asked"] if ok else "not checked"), ok=ok)
+
+
 READERS = {
     "store_account": store_account,
     "store_door": store_door,
@@ -110,5 +120,6 @@ READERS = {
     "store_private": store_private,
     "store_program": store_program,
     "store_quota": store_quota,
+    "store_round": store_round,
     "store_timer": store_timer,
 }

@@ -39,11 +39,10 @@ index=$(ls /srv/backup/acme/inbox/ws-01/index | head -n 1) key=$(ls /srv/backup/
 for object in "snapshots/$snapshot" "data/$pack" "index/$index" "keys/$key" config; do
   echo "${object%%/*} delete $(ask "$object" -X DELETE) overwrite $(ask "$object" -X POST --data-binary junk) put $(ask "$object" -X PUT --data-binary junk)"
 done
-for path in ../ws-02/config %2e%2e/ws-02/config ..%2fws-02/config; do
-  echo "elsewhere $(ask "$path" -X POST --data-binary junk | sed 's/^4..$/refused/')"
-done
+[ "$before" = "$(files)" ] && echo "as before"
+for path in ../ws-02/config %2e%2e/ws-02/config ..%2fws-02/config ../ws-02/snapshots/new; do ask "$path" -X POST --data-binary junk >/dev/null; done
+[ "$(grep /ws-02/ <<< "$before")" = "$(files | grep inbox/ws-02/)" ] && echo "the other as before"
 kill $door
 rm -rf /run/door
-[ "$before" = "$(files)" ] && echo "as before"
 runuser -u $user -- sh -c 'cat /etc/provisioner/store/acme/vault_password; ls /srv/backup/acme/vault; ls /var/lib/provisioner/store' >/root/seen 2>/dev/null
 echo "seen: $(wc -c < /root/seen)"
