@@ -52,17 +52,25 @@ def make(module, image, size):
     partial.rename(image)
 
 
-def grow(module, image, size, *, mounted):
-    """Make the file system larger, in use or not."""
+def grow(module, image, place, size):
+    """Make the file system larger: in use where the kernel lets us, else unmounted (the role mounts it again).
+
+    What was not begun is taken back, so that the next run tries it again.
+    """
+    before = image.stat().st_size
     reserve(module, image, size)
-    if not mounted:
-        call(module, "e2fsck", "-f", "-p", str(image))
-        call(module, "resize2fs", str(image))
-        return
     _, found, _ = module.run_command(["losetup", "--noheadings", "--output", "NAME", "--associated", str(image)])
-    for device in found.split():
-        call(module, "losetup", "--set-capacity", device)
-        call(module, "resize2fs", device)
+    steps = [step for each in found.split() for step in (("losetup", "--set-capacity", each), ("resize2fs", each))]
+    if steps and not any(module.run_command(list(step))[0] for step in steps):
+        return
+    steps = [("umount", str(place))] if place.is_mount() else []
+    steps += [("e2fsck", "-f", "-p", str(image)), ("resize2fs", str(image))]
+    for step in steps:
+        code, _, errors = module.run_command(list(step))
+        if code > 1 or (code and step[0] != "e2fsck"):  # e2fsck says 1 when it put something right
+            if step[0] != "resize2fs":
+                os.truncate(image, before)
+            module.fail_json(msg=f"The inbox was not made larger: {' '.join(step)} ended with {code}: {errors.strip()}")
 
 
 def main():
@@ -84,7 +92,7 @@ def main():
         if not there:
             make(module, image, size)
         elif size > now:
-            grow(module, image, size, mounted=mounted)
+            grow(module, image, place, size)
     module.exit_json(changed=changed)
 
 

@@ -238,3 +238,27 @@ def test_the_fingerprint_sees_a_new_file_and_no_lock(tmp_path: Path) -> None:
     seen = status.fingerprint(tmp_path)
     (tmp_path / "snapshots/a").write_text("y")
     assert len({before, seen, status.fingerprint(tmp_path)}) == 3
+
+
+def test_the_edge_of_what_is_young() -> None:
+    minutes = [1, 2, 3, 31, 45, 59, 60, 61]
+    at = NOW.replace(minute=59)
+    stay = rules.retained([snapshot(f"{m:02d}", at - timedelta(minutes=m)) for m in minutes], {"hourly": 1}, at)
+    assert sorted(stay) == ["01", "02", "03", "31", "45", "59"], "60 minutes are an hour: no longer young"
+
+
+def test_a_manifest_that_came_in_the_next_hour_stays_with_its_data() -> None:
+    hour = (NOW - timedelta(days=3)).replace(minute=0)
+    came = [
+        ("d1", -1, "run:1"),
+        ("m1", 5, "run:1", "manifest"),
+        ("d2", 3000, "run:2"),
+        ("m2", 3005, "run:2", "manifest"),
+    ]
+    runs = [snapshot(name, hour + late * SECOND, *tag) for name, late, *tag in came]
+    later = [
+        snapshot(f"{kind}{n}", NOW - n * SECOND, f"run:{n}", *tag)
+        for n in (7, 8, 9)
+        for kind, tag in (("d", ()), ("m", ("manifest",)))
+    ]
+    assert {"d1", "m1", "d2", "m2"} <= rules.retained([*runs, *later], {"hourly": 24}, NOW)
