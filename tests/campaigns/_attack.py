@@ -7,9 +7,11 @@ is JSON, encrypted. The pieces of a pack are only looked at when they are read, 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.poly1305 import Poly1305
@@ -45,19 +47,29 @@ class MasterKey:
         return Poly1305.generate_tag(self.r + once, hidden)
 
 
-Index = dict[str, list[dict[str, object]]]
+Blob = dict[str, Any]
+Index = dict[str, list[dict[str, Any]]]
+
+PACK_OVERHEAD = 4 + 32
+ENTRY, COMPRESSED_ENTRY = 37, 41
+"""What a pack holds besides its pieces, in bytes: `prune` compares the sum with the size of the file."""
 
 
-def lying_index(indices: list[Index], sizes: dict[str, int], *, copies: int) -> tuple[Index, dict[str, bytes]]:
-    """Given the indices and the sizes of the packs, return an index that claims every piece to be (also) in packs of
-    garbage, and those packs by name: as large as the good ones, `copies` of each.
+def lying_index(old: list[Index], bait: Index) -> tuple[Index, str, bytes]:
+    """Given the indices of what there is and that of one more backup, return a lying index, its garbage and that one's name.
+
+    It says that every piece there is is (also) in the garbage, and that the data of the last backup is there alone: a
+    pack that nothing else can stand in for is one that `prune` keeps, and then it needs no other copy of the rest.
     """
-    packs: list[dict[str, object]] = []
-    garbage: dict[str, bytes] = {}
-    for index in indices:
-        for pack in index["packs"]:
-            for _ in range(copies):
-                name = os.urandom(32).hex()
-                garbage[name] = os.urandom(sizes[str(pack["id"])])
-                packs.append({"id": name, "blobs": pack["blobs"]})
-    return {"packs": packs}, garbage
+    trees = [pack for pack in bait["packs"] if all(blob["type"] == "tree" for blob in pack["blobs"])]
+    data = [blob for pack in bait["packs"] for blob in pack["blobs"] if blob["type"] == "data"]
+    assert trees
+    assert data
+    pieces, offset = [], 0
+    for blob in [*data, *(blob for index in old for pack in index["packs"] for blob in pack["blobs"])]:
+        pieces.append({**blob, "offset": offset})
+        offset += blob["length"]
+    entries = sum(COMPRESSED_ENTRY if blob.get("uncompressed_length") else ENTRY for blob in pieces)
+    garbage = os.urandom(offset + entries + PACK_OVERHEAD)
+    name = hashlib.sha256(garbage).hexdigest()
+    return {"packs": [*trees, {"id": name, "blobs": pieces}]}, name, garbage

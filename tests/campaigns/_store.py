@@ -43,11 +43,11 @@ shut() { kill $door; rm -f "/run/$1.sock"; }
 
 
 RESTORED = r"""
-import hashlib, json, pathlib, shutil, subprocess, sys
+import hashlib, json, pathlib, shutil, subprocess, sys, tempfile
 
 place, password = sys.argv[1:]
 restic = ["restic", "--no-cache", "--no-lock", "-r", place, "--password-file", password]
-found, empty = {}, pathlib.Path("/root/empty")
+found, empty = {}, pathlib.Path(tempfile.mkdtemp(), "empty")
 for each in json.loads(subprocess.run([*restic, "snapshots", "--json"], capture_output=True).stdout or "null") or ():
     shutil.rmtree(empty, ignore_errors=True)
     done = subprocess.run([*restic, "restore", "--verify", each["id"], "--target", str(empty)], capture_output=True)
@@ -55,6 +55,7 @@ for each in json.loads(subprocess.run([*restic, "snapshots", "--json"], capture_
     for path in sorted(empty.rglob("*")):
         digest.update(f"{path.relative_to(empty)}\0".encode() + (path.read_bytes() if path.is_file() else b""))
     found[each.get("original") or each["id"]] = "lost" if done.returncode else digest.hexdigest()
+shutil.rmtree(empty.parent)
 print(json.dumps(found))
 """
 """Restores each snapshot of a repository into an empty place, and prints the digest of the tree by its source's id."""
@@ -74,6 +75,14 @@ class Host:
         done = engine.attempt("exec", "-i", container, "bash", "-s", given=whole, seconds=600)
         assert not check or done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def copy(self, store: LabMachine, folder: str, to: str) -> None:
+        """Copy a folder of the store to the host, as one may who can read all of it over the door."""
+        engine = self.machine.engine
+        read = [*engine.command, "exec", store.running.container, "tar", "-C", folder, "-cf", "-", "."]
+        packed = subprocess.run(read, capture_output=True, check=True).stdout
+        write = [*engine.command, "exec", "-i", self.machine.running.container, "sh", "-c"]
+        subprocess.run([*write, f"mkdir -p {to}; tar -C {to} -xf -"], input=packed, check=True)
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file on the host."""

@@ -71,31 +71,40 @@ def park(
 
 def test_a_lying_index_and_garbage_packs(park: Park) -> None:
     agent, before = park.begun("index")
-    key = MasterKey.parse(agent.restic("cat", "masterkey"))
-    indices = [json.loads(agent.restic("cat", "index", name)) for name in agent.restic("list", "index").split()]
-    rows = park.store.shell(f"find {agent.inbox}/data -type f -printf '%f %s\\n'").splitlines()
-    forged, garbage = lying_index(indices, {name: int(size) for name, size in map(str.split, rows)}, copies=3)
+    # Everything can be read: the attacker makes one more backup in a copy, and sends only a part of it.
+    park.host.copy(park.store, agent.inbox, "/root/copy")
+    files = "cd /root/copy && find . -type f -not -path './locks/*' | sort"
+    clone = "restic --no-cache -q -r /root/copy --password-file /root/index.password"
+    known = park.host.run(files).split()
+    park.host.run(f"echo bait > /work/bait; {clone} backup /work/bait")
+    new = sorted(set(park.host.run(files).split()) - set(known))
+
+    def read(path: str) -> Any:
+        return json.loads(park.host.run(f"{clone} cat index {path.rsplit('/', 1)[1]}"))
+
+    bait, old = ([read(path) for path in some if path.startswith("./index/")] for some in (new, known))
+    forged, pack, garbage = lying_index(old, bait[0])
+    key = MasterKey.parse(park.host.run(f"{clone} cat masterkey"))
     sealed = key.seal(json.dumps(forged).encode())
     assert json.loads(key.open(sealed)) == forged
-    name = hashlib.sha256(sealed).hexdigest()
-    uploads = {f"data/{pack}": content for pack, content in garbage.items()} | {f"index/{name}": sealed}
-    for path, content in uploads.items():
-        park.host.put(f"/root/forged/{path}", content)
-    lines = [f"ask index {path} --data-binary @/root/forged/{path}" for path in uploads]
+    park.host.put(f"/root/forged/data/{pack}", garbage)
+    park.host.put(f"/root/forged/index/{hashlib.sha256(sealed).hexdigest()}", sealed)
+    park.host.run("cd /root/copy; cp data/*/* -t /root/forged/data -n; mkdir /root/forged/snapshots; cp snapshots/* $_")
+    sent = [f"data/{pack}", f"data/{forged['packs'][0]['id']}", f"index/{hashlib.sha256(sealed).hexdigest()}"]
+    sent += [path.removeprefix("./") for path in new if path.startswith("./snapshots/")]
+    lines = [f"ask index {path} --data-binary @/root/forged/{path}" for path in sent]
     answers = park.host.run("\n".join(["door index acme", *lines, "shut index"])).split()
-    assert set(answers) == {"200"}, "append-only lets all of it in"
+    assert answers == ["200"] * 4, "append-only lets all of it in"
 
     status = agent.round()
     assert codes(status) == ["inbox_damaged"], status["problems"]
     assert status["inbox"]["checked"]["ok"] is False
-    assert [each["original"] for each in status["vault"]["snapshots"]] == sorted(
-        before, key=[each["id"] for each in status["inbox"]["snapshots"]].index
-    )
+    assert {each["original"] for each in status["vault"]["snapshots"]} == set(before)
     assert agent.restored() == before
 
     # The control: what the store never does. restic says that all is well, and the snapshots are gone.
     restic = f"restic --no-cache -r {agent.inbox} --password-file /etc/provisioner/store/acme/inbox/index"
-    park.store.shell(f"{restic} check --no-lock >/dev/null 2>&1; {restic} unlock --remove-all; {restic} prune")
+    park.store.shell(f"{restic} check --no-lock; {restic} unlock --remove-all; {restic} prune")
     assert set(agent.restored(inbox=True).values()) == {"lost"}
     assert agent.restored() == before, "the vault does not mind"
     assert codes(agent.round()) == ["inbox_damaged"]
