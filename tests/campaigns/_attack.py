@@ -55,18 +55,23 @@ ENTRY, COMPRESSED_ENTRY = 37, 41
 """What a pack holds besides its pieces, in bytes: `prune` compares the sum with the size of the file."""
 
 
-def lying_index(old: list[Index], bait: Index) -> tuple[Index, str, bytes]:
-    """Given the indices of what there is and that of one more backup, return a lying index, its garbage and that one's name.
+def is_data(blob: Blob) -> bool:
+    return bool(blob["type"] == "data")
 
-    It says that every piece there is is (also) in the garbage, and that the data of the last backup is there alone: a
-    pack that nothing else can stand in for is one that `prune` keeps, and then it needs no other copy of the rest.
+
+def lying_index(old: list[Index], bait: Index) -> tuple[Index, str, bytes]:
+    """Given the indices of what there is and of one more backup, return a lying index, its pack's name and content.
+
+    It says that all data there is is (also) in the garbage, and that the data of the last backup is there alone: a pack
+    that nothing else can stand in for is one that `prune` keeps, and then it needs no other copy of the rest. The trees
+    it reads are let be.
     """
-    trees = [pack for pack in bait["packs"] if all(blob["type"] == "tree" for blob in pack["blobs"])]
-    data = [blob for pack in bait["packs"] for blob in pack["blobs"] if blob["type"] == "data"]
+    trees = [pack for pack in bait["packs"] if not any(map(is_data, pack["blobs"]))]
+    data = [blob for pack in bait["packs"] for blob in pack["blobs"] if is_data(blob)]
     assert trees
     assert data
     pieces, offset = [], 0
-    for blob in [*data, *(blob for index in old for pack in index["packs"] for blob in pack["blobs"])]:
+    for blob in [*data, *(blob for index in old for pack in index["packs"] for blob in pack["blobs"] if is_data(blob))]:
         pieces.append({**blob, "offset": offset})
         offset += blob["length"]
     entries = sum(COMPRESSED_ENTRY if blob.get("uncompressed_length") else ENTRY for blob in pieces)

@@ -30,8 +30,8 @@ FOLDERS = ("snapshots", "index", "keys", "data")
 DATES = {"future": "2030-01-02 03:04:05", "past": "2020-01-02 23:59:59"}
 
 EACH = {f"junk-{folder}": folder for folder in FOLDERS}
-AGENTS = ("index", "dates", "junk", "objects", "locks", "origin", "clock", *EACH, *DATES)
-TIGHT = ("quota", "disk")
+AGENTS = ("index", "dates", "junk", "objects", "locks", "origin", "clock", "disk", *EACH, *DATES)
+TIGHT = ("quota",)
 
 
 class Park:
@@ -74,7 +74,7 @@ def test_a_lying_index_and_garbage_packs(park: Park) -> None:
     # Everything can be read: the attacker makes one more backup in a copy, and sends only a part of it.
     park.host.copy(park.store, agent.inbox, "/root/copy")
     files = "cd /root/copy && find . -type f -not -path './locks/*' | sort"
-    clone = "restic --no-cache -q -r /root/copy --password-file /root/index.password"
+    clone = f"restic --no-cache -q -r /root/copy --password-file /root/{agent.name}.password"
     known = park.host.run(files).split()
     park.host.run(f"echo bait > /work/bait; {clone} backup /work/bait")
     new = sorted(set(park.host.run(files).split()) - set(known))
@@ -92,8 +92,8 @@ def test_a_lying_index_and_garbage_packs(park: Park) -> None:
     park.host.run("cd /root/copy; cp data/*/* -t /root/forged/data -n; mkdir /root/forged/snapshots; cp snapshots/* $_")
     sent = [f"data/{pack}", f"data/{forged['packs'][0]['id']}", f"index/{hashlib.sha256(sealed).hexdigest()}"]
     sent += [path.removeprefix("./") for path in new if path.startswith("./snapshots/")]
-    lines = [f"ask index {path} --data-binary @/root/forged/{path}" for path in sent]
-    answers = park.host.run("\n".join(["door index acme", *lines, "shut index"])).split()
+    lines = [f"ask {agent.name} {path} --data-binary @/root/forged/{path}" for path in sent]
+    answers = park.host.run("\n".join([f"door {agent.name} acme", *lines, f"shut {agent.name}"])).split()
     assert answers == ["200"] * 4, "append-only lets all of it in"
 
     status = agent.round()
@@ -103,7 +103,7 @@ def test_a_lying_index_and_garbage_packs(park: Park) -> None:
     assert agent.restored() == before
 
     # The control: what the store never does. restic says that all is well, and the snapshots are gone.
-    restic = f"restic --no-cache -r {agent.inbox} --password-file /etc/provisioner/store/acme/inbox/index"
+    restic = f"restic --no-cache -r {agent.inbox} --password-file /etc/provisioner/store/acme/inbox/{agent.name}"
     park.store.shell(f"{restic} check --no-lock; {restic} unlock --remove-all; {restic} prune")
     assert set(agent.restored(inbox=True).values()) == {"lost"}
     assert agent.restored() == before, "the vault does not mind"
@@ -258,7 +258,7 @@ def test_a_disk_without_room_for_the_vault(park: Park) -> None:
         mount -o loop /root/disk.ext4 {agent.vault}; cp -a /root/kept/. {agent.vault}/"""
     park.store.shell(script)
     assert codes(agent.round()) == []
-    park.host.run("mkdir -p /work/disk; head -c 9000000 /dev/urandom > /work/disk/large")
+    park.host.run(f"mkdir -p /work/{agent.name}; head -c 9000000 /dev/urandom > /work/{agent.name}/large")
     agent.save("large")
     status = agent.round()
     assert codes(status) == ["vault_full"], status["problems"]
