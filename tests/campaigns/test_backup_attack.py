@@ -144,7 +144,7 @@ def test_a_clock_that_is_a_day_ahead(park: Park) -> None:
     agent.save("wrong clock", "--time", ahead)
     (problem,) = agent.round()["problems"]
     assert problem["code"] == "forged_time"
-    assert "1.0 days after its arrival" in problem["text"]
+    assert "24.0 hours after its arrival" in problem["text"]
     assert agent.restored() == before
 
 

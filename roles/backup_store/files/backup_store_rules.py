@@ -74,7 +74,10 @@ def doubt(snapshot):
 
 
 def _long(span):
-    return f"{span / timedelta(days=1):.1f} days" if span >= timedelta(days=1) else f"{span.seconds} s"
+    for unit, words in ((timedelta(days=1), "days"), (timedelta(hours=1), "hours")):
+        if span >= 2 * unit:
+            return f"{span / unit:.1f} {words}"
+    return f"{span / timedelta(seconds=1):.0f} s"
 
 
 def retained(snapshots, keep, now):

@@ -66,7 +66,7 @@ def test_the_gate_at_its_edges(late: timedelta, code: str | None) -> None:
 
 def test_a_clock_that_is_wrong_by_a_day_is_named() -> None:
     code, text = rules.doubt(snapshot("a", NOW, time=NOW + timedelta(days=1)))
-    assert (code, text) == ("forged_time", "its time, 2026-12-01T12:30:00Z, is 1.0 days after its arrival")
+    assert (code, text) == ("forged_time", "its time, 2026-12-01T12:30:00Z, is 24.0 hours after its arrival")
     code, text = rules.doubt(snapshot("a", NOW, time=NOW - timedelta(days=2)))
     assert (code, text) == ("forged_time", "its time, 2026-11-28T12:30:00Z, is 2.0 days before its arrival")
 
