@@ -269,6 +269,56 @@ def test_a_secret_of_a_role_reaches_the_machine_and_no_message(site: Site) -> No
     assert password not in repr(events)
 
 
+def _tell(name: str, *hosts: str) -> dict[str, Any]:
+    row = {"name": name, "asked": "a", "found": "a", "result": "pass"}
+    told = {host: [row] for host in hosts}
+    return {"name": f"Tell {name}", "ansible.builtin.set_stats": {"data": {"provisioner_checks": told}}}
+
+
+def test_several_plays_each_on_its_group_are_one_tally(site: Site) -> None:
+    """A machine that failed in the first play is in none after it, and no play makes it look well."""
+    public = {"name": "Fact", "ansible.builtin.set_fact": {"key_of_mine": "{{ inventory_hostname }}-key"}}
+    refuse = {"name": "Refuse", "ansible.builtin.fail": {"msg": "no"}, "when": "inventory_hostname == 'bad'"}
+    seen = {
+        "name": "See",
+        "ansible.builtin.copy": {"dest": str(site.folder / "seen"), "content": "{{ hostvars['good'].key_of_mine }}"},
+    }
+    plays = [
+        {"hosts": "agents", "gather_facts": False, "tasks": [public, refuse]},
+        {"hosts": "stores", "gather_facts": False, "tasks": [seen, _tell("store", "store")]},
+        {"hosts": "nobody", "gather_facts": False, "tasks": [_tell("nobody", "good")]},
+        {"hosts": "agents", "gather_facts": False, "tasks": [_tell("agent", "good")]},
+    ]
+    (site.root / "playbooks" / "toy.yml").write_text(json.dumps(plays))
+    order = site.order()
+    assets = tuple(replace(order.assets[0], name=name) for name in ("good", "bad", "store"))
+    groups = {"agents": ("good", "bad"), "stores": ("store",), "nobody": ("absent",)}
+    step = Step(assets=("good", "bad", "store", "absent"), variables={}, groups=groups)
+    result = site.executor().run(replace(order, step=step, assets=assets), lambda event: None)
+    assert (site.folder / "seen").read_text() == "good-key"
+    tallies = {name: (tally.ok, tally.failed) for name, tally in result.tallies.items()}
+    assert tallies == {"good": (2, 0), "bad": (1, 1), "store": (2, 0)}
+    assert {name: len(rows) for name, rows in result.checks.items()} == {"store": 1, "good": 1}
+    assert result.status is RunStatus.FINISHED
+
+
+def test_where_all_of_a_play_fail_those_of_the_next_were_not_processed(site: Site) -> None:
+    plays = [
+        {
+            "hosts": "agents",
+            "gather_facts": False,
+            "tasks": [{"name": "Refuse", "ansible.builtin.fail": {"msg": "no"}}],
+        },
+        {"hosts": "stores", "gather_facts": False, "tasks": [{"name": "Look", "ansible.builtin.ping": {}}]},
+    ]
+    (site.root / "playbooks" / "toy.yml").write_text(json.dumps(plays))
+    order = site.order()
+    assets = tuple(replace(order.assets[0], name=name) for name in ("agent", "store"))
+    step = Step(assets=("agent", "store"), variables={}, groups={"agents": ("agent",), "stores": ("store",)})
+    result = site.executor().run(replace(order, step=step, assets=assets), lambda event: None)
+    assert set(result.tallies) == {"agent"}, "the store has no tally: judged as not processed, never as well"
+
+
 def test_a_folder_that_exists_is_refused(site: Site) -> None:
     site.playbook()
     (site.runs / "iv-1" / "env").mkdir(parents=True)

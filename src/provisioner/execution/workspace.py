@@ -24,7 +24,7 @@ from provisioner.execution.receipts import receipt_variables
 from provisioner.model.asset import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from provisioner.execution.ports import Order
     from provisioner.model.asset import Asset
@@ -183,7 +183,8 @@ def render_inventory(order: Order, connections: Mapping[str, Mapping[str, object
     """Given an order and each asset's connection variables, return the YAML inventory of just that batch.
 
     Here, and nowhere else, what a step's variables hide is put back. The receipt's inputs go before the step's: what is
-    left on the machine is what the run says.
+    left on the machine is what the run says. A group of the step has those of its machines that are in the batch; it is
+    there without any, so that a play on it finds nobody rather than a name that Ansible does not know.
     """
     receipt = receipt_variables(order.receipt)
     hosts = {}
@@ -192,7 +193,15 @@ def render_inventory(order: Order, connections: Mapping[str, Mapping[str, object
         whole = {name: value for name, value in asset.confidential.items() if name in given}
         hosts[asset.name] = {**given, **whole, **receipt, **connections[asset.name]}
     lines = [f"    {json.dumps(name)}: {unsafe_yaml(variables)}" for name, variables in hosts.items()]
-    return "\n".join(["all:", "  hosts:", *lines, ""])
+    return "\n".join(["all:", "  hosts:", *lines, *_children(order, hosts), ""])
+
+
+def _children(order: Order, hosts: Collection[str]) -> Iterator[str]:
+    if order.step.groups:
+        yield "  children:"
+    for group, names in order.step.groups.items():
+        members: dict[str, object] = {name: {} for name in names if name in hosts}
+        yield f"    {json.dumps(group)}: {_flow({'hosts': members})}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,10 +29,14 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One playbook on one batch of assets; `variables` are per asset, without connection data, their secrets hidden."""
+    """One playbook on one batch of assets; `variables` are per asset, without connection data, their secrets hidden.
+
+    `groups` are what the plays of the playbook name under `hosts`, besides `all`: which of the assets each works on.
+    """
 
     assets: tuple[str, ...]
     variables: Mapping[str, Mapping[str, object]]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

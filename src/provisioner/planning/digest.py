@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 def plan_digest(client: str, mission: MissionKind, *, content: Content, steps: Sequence[Step]) -> str:
     """Given what a plan consists of, return the SHA-256, hex, of its JSON with sorted keys and no spaces, in UTF-8.
 
-    Client, mission, playbook and role digests, assets and variables, their secrets hidden, count, in the order of the
-    steps; instants, ids, the operator, the git commit, the version of Ansible and connection data do not.
+    Client, mission, playbook and role digests, assets, groups and variables, their secrets hidden, count, in the order
+    of the steps; instants, ids, the operator, the git commit, the version of Ansible and connection data do not. A step
+    without groups has no key for them: its digest is that of version 1.
     """
     value = {
         "client": client,
         "mission": mission.value,
         "playbook": {content.playbook: content.playbook_digest},
         "roles": dict(content.roles),
-        "steps": [{"assets": list(step.assets), "variables": dict(step.variables)} for step in steps],
+        "steps": [_step(step) for step in steps],
     }
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _step(step: Step) -> dict[str, object]:
+    groups = {"groups": {name: list(assets) for name, assets in step.groups.items()}} if step.groups else {}
+    return {"assets": list(step.assets), "variables": dict(step.variables), **groups}

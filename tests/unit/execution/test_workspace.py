@@ -5,10 +5,12 @@ from __future__ import annotations
 import configparser
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.connection import ConnectionBase
 from ansible.template import is_trusted_as_template, trust_as_template
@@ -119,6 +121,19 @@ def test_the_inventory_is_of_the_batch_alone_and_connections_go_before_variables
     assert read(text) == {
         "all": {"hosts": {"a": {"x": "{{ 1 }}", **receipt, "ansible_host": "127.0.0.1"}, "b": receipt}}
     }
+
+
+def test_groups_have_the_machines_of_the_batch_and_are_there_without_any(tmp_path: Path) -> None:
+    asked = order(make_asset("a"), make_asset("b"))
+    groups = {"agents": ("b", "c", "a"), "stores": ("d",)}
+    asked = replace(asked, step=replace(asked.step, assets=("a", "b", "c", "d"), groups=groups))
+    file = tmp_path / "hosts.yml"
+    file.write_text(render_inventory(asked, {"a": {"ansible_host": "127.0.0.1"}, "b": {}}))
+    found = InventoryManager(loader=DataLoader(), sources=[str(file)])
+    assert [host.name for host in found.get_hosts("agents")] == ["b", "a"]
+    assert "stores" in found.groups and found.get_hosts("stores") == []
+    assert {host.name for host in found.get_hosts("all")} == {"a", "b"}, "who does not answer is in no play"
+    assert found.get_host("a").vars["ansible_host"] == "127.0.0.1"
 
 
 WIFI = [{"name": "office", "password": "hunter2"}, {"name": "guest"}]

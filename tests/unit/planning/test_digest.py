@@ -50,6 +50,7 @@ def test_the_committed_vector() -> None:
         digest(CONTENT, replace(STEP, assets=("ws-02",))),
         digest(CONTENT, Step(assets=("ws-02",), variables={"ws-02": VARIABLES})),
         digest(CONTENT, STEP, STEP),
+        digest(CONTENT, replace(STEP, groups={"agents": ("ws-01",)})),
         digest(replace(CONTENT, roles={**CONTENT.roles, "acceptance": "34" * 32})),
         digest(replace(CONTENT, roles={"host_identity": "22" * 32})),
         digest(replace(CONTENT, playbook_digest="12" * 32)),
@@ -57,7 +58,21 @@ def test_the_committed_vector() -> None:
         digest(client="acme"),
         digest(mission=MissionKind.SOFTWARE_UPDATES),
     ],
-    ids=["value", "kind", "key", "assets", "host", "steps", "role", "roles", "playbook", "name", "client", "mission"],
+    ids=[
+        "value",
+        "kind",
+        "key",
+        "assets",
+        "host",
+        "steps",
+        "groups",
+        "role",
+        "roles",
+        "playbook",
+        "name",
+        "client",
+        "mission",
+    ],
 )
 def test_anything_that_would_be_executed_changes_it(other: str) -> None:
     assert other != VECTOR
@@ -72,6 +87,13 @@ def test_the_order_of_keys_does_not() -> None:
     backwards = dict(reversed(VARIABLES.items()))
     roles = dict(reversed(CONTENT.roles.items()))
     assert digest(replace(CONTENT, roles=roles), Step(assets=("ws-01",), variables={"ws-01": backwards})) == VECTOR
+
+
+def test_whom_each_play_works_on_counts_and_the_order_of_the_names_of_groups_does_not() -> None:
+    first = replace(STEP, groups={"agents": ("ws-01",), "stores": ("site",)})
+    assert digest(CONTENT, first) == digest(CONTENT, replace(STEP, groups=dict(reversed(first.groups.items()))))
+    assert digest(CONTENT, first) != digest(CONTENT, replace(STEP, groups={"agents": ("site",), "stores": ("ws-01",)}))
+    assert digest(CONTENT, first) != digest(CONTENT, replace(STEP, groups={"agents": ("ws-01",)}))
 
 
 def test_not_a_number_has_no_digest() -> None:
