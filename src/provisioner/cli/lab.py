@@ -12,13 +12,22 @@ if TYPE_CHECKING:
 CLIENT = "the client whose machines at 127.0.0.1 are to be practice machines (default: demo)"
 
 
-@command(help={"client": CLIENT, "image": "an image that is there already, instead of building one", "json": JSON_HELP})
-def up(_context: Context, client: str = "demo", image: str = "", json: bool = False) -> int:
-    """Make the practice machines run, and their host keys known. Example: invoke lab.up"""
+@command(
+    help={
+        "client": CLIENT,
+        "image": "an image that is there already, instead of building one",
+        "stores": "the stores of the client's backups as well, each machine known to the others by its name",
+        "json": JSON_HELP,
+    }
+)
+def up(_context: Context, client: str = "demo", image: str = "", stores: bool = False, json: bool = False) -> int:
+    """Make the practice machines run, and their host keys known. Example: invoke lab.up --stores"""
     from provisioner.cli import wiring
 
-    practice = wiring.practice(wiring.site(writes=True), client, image=image)
+    practice = wiring.practice(wiring.site(writes=True), client, image=image, stores=stores)
     running = practice.lab.up(practice.machines, practice.access, say=say)
+    if stores:
+        practice.lab.introduce(running)
     rows = [{"name": one.machine.name, "port": one.machine.port, "container": one.container} for one in running]
     if json:
         print_json({"machines": rows})

@@ -28,6 +28,12 @@ chown technician: .ssh/authorized_keys
 chmod 600 .ssh/authorized_keys
 cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub
 """
+INTRODUCE = """\
+set -eu
+{ grep -v '# practice$' /etc/hosts || true; printf '%s' "$1"; } > /etc/hosts.practice
+cat /etc/hosts.practice > /etc/hosts  # podman mounts the file: it can be written, not replaced
+rm /etc/hosts.practice
+"""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,14 @@ class Lab:
         running = tuple(self._let_in(machine, key) for machine in machines)
         pin(access, {one.machine.port: one.host_key for one in running})
         return running
+
+    def introduce(self, machines: tuple[Running, ...]) -> None:
+        """Let each machine know the others by name: containers reach one another, not the loopback ports of here."""
+        ask = ("inspect", "--format", "{{.Name}} {{.NetworkSettings.IPAddress}}")
+        found = dict(line.split() for line in self.engine.call(*ask, *(one.container for one in machines)).splitlines())
+        lines = "".join(f"{found[one.container]} {one.machine.name} # practice\n" for one in machines)
+        for one in machines:
+            self.engine.call("exec", "--interactive", one.container, "sh", "-s", "--", lines, given=INTRODUCE)
 
     def status(self) -> tuple[Found, ...]:
         """Return the machines of this prefix that exist, by name."""

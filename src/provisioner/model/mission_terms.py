@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
 
@@ -238,12 +238,40 @@ class BackupTerms:
     """How often a whole machine is."""
 
 
+KEYS = tuple(each.name for each in fields(BackupTerms))
+"""The keys that a group may say in its own way."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backup(MissionTerms, BackupTerms):
     """Saving data, and restoring it as proof."""
 
     groups: Mapping[GroupName, BackupTerms] = field(default_factory=dict)
     """Keys that are different for a group of hosts.yml."""
+
+    @property
+    def every_store(self) -> tuple[str, ...]:
+        """The stores of the mission and of its groups, each once, in the order in which they are named."""
+        lists = (self.stores, *(terms.stores for terms in self.groups.values()))
+        return tuple(dict.fromkeys(name for names in lists for name in names or ()))
+
+    def of(self, groups: Collection[str]) -> BackupTerms:
+        """Given the groups of a machine, return its terms: those of the mission, each key of a group in its place."""
+        said = {key: getattr(self, key) for key in KEYS}
+        for name in sorted(self.groups.keys() & set(groups)):
+            said |= {key: value for key, value in vars(self.groups[name]).items() if value is not None}
+        return BackupTerms(**said)
+
+    def contradictions(self, groups: Collection[str]) -> Iterator[tuple[str, str, str]]:
+        """Given the groups of a machine, yield (key, group, other group) where two of them say different things."""
+        for key in KEYS:
+            said = {
+                name: value
+                for name in sorted(self.groups.keys() & set(groups))
+                if (value := getattr(self.groups[name], key)) is not None
+            }
+            first = next(iter(said), "")
+            yield from ((key, name, first) for name, value in said.items() if value != said[first])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from provisioner.model.contract import Contract
     from provisioner.model.mission_terms import SoftwareUpdates
+    from provisioner.model.values import SomeElapsed
     from provisioner.model.window import Freeze
 
 ONE_DAY = timedelta(days=1)
@@ -29,7 +30,18 @@ _ROLLOUT = Duration(13, "mo")
 NEVER = 1 << 60
 PATH = ("missions", "software_updates", "deadlines")
 
+BACKUP_INTERVALS = (15, 30, 60, 120, 180, 240, 360, 480, 720, 1440)
+"""How often an agent may run, in minutes; each divides a day."""
+
+FIRST_RUN = 30 * 60
+"""How long a run of an agent is taken to last before any was measured, in seconds."""
+
 Span = tuple[int, int]
+
+
+def backup_delay(interval: int) -> int:
+    """Given an agent's interval in minutes, return its largest random delay in minutes: a quarter, at most an hour."""
+    return min(60, interval // 4)
 
 
 class Unkept(NamedTuple):
@@ -74,15 +86,42 @@ class _Open:
 
 
 def unkept(contract: Contract) -> Iterator[Unkept]:
-    """Given a contract's terms, yield the deadlines for updates that its windows, waves and freezes do not keep.
+    """Given a contract's terms, yield the promises of backups and of updates that cannot be kept.
 
-    Refused is one that every update misses, even one known when a window opens, with nothing frozen: each wave begins
-    in an open window, after the soak of the one before. Otherwise the worst case, freezes included, is told where it
-    misses the deadline. Looked at are the first two years of the term.
+    An rpo is refused that not even the smallest interval with its delay keeps, whatever a run lasts; one that leaves
+    little time for a run is told.
+
+    Deadlines for updates are those that windows, waves and freezes do not keep. Refused is one that every update
+    misses, even one known when a window opens, with nothing frozen: each wave begins in an open window, after the soak
+    of the one before. Otherwise the worst case, freezes included, is told where it misses the deadline. Looked at are
+    the first two years of the term.
     """
+    yield from _rpos(contract)
     updates = contract.missions.software_updates
-    if updates is None:
+    if updates is not None:
+        yield from _deadlines(contract, updates)
+
+
+def _rpos(contract: Contract) -> Iterator[Unkept]:
+    backup = contract.missions.backup
+    if backup is None:
         return
+    least = BACKUP_INTERVALS[0]
+    taken, where = (least + backup_delay(least)) * 60, ("missions", "backup")
+    named: list[tuple[tuple[str, ...], SomeElapsed | None]] = [((*where, "rpo"), backup.rpo)]
+    named += [((*where, "groups", name, "rpo"), terms.rpo) for name, terms in backup.groups.items()]
+    said = f"every {least}m and up to {backup_delay(least)}m of delay"
+    for path, rpo in named:
+        if rpo is None or rpo.seconds >= taken + FIRST_RUN:
+            continue
+        if rpo.seconds < taken:
+            yield Unkept(path, f"{rpo} cannot be kept: {said} add up to more", refused=True)
+        else:
+            left = (rpo.seconds - taken) // 60
+            yield Unkept(path, f"{rpo} leaves {left}m for a run: {said} take the rest", refused=False)
+
+
+def _deadlines(contract: Contract, updates: SoftwareUpdates) -> Iterator[Unkept]:
     begin, end = _instant(contract, contract.starts), _instant(contract, _last(contract) + ONE_DAY)
     soaks = [wave.soak.seconds for wave in updates.waves[:-1]]
     change = _Open(_windows(updates, contract, begin=begin))

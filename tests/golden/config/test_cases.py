@@ -64,9 +64,10 @@ def many_hosts(path: Path) -> None:
         "  vars: {ansible_user: technician}",
         "  children:",
         "    servers: {hosts: {srv-01: {}, srv-02: {}}}",
+        "    stores: {hosts: {site: {}, offsite: {}}}",
     ]
     lines += ["    workstations:", "      hosts:"]
-    lines += [f"        pc-{i}: {{ansible_host: 10.0.{i // 250}.{i % 250 + 1}}}" for i in range(MANY - 2)]
+    lines += [f"        pc-{i}: {{ansible_host: 10.0.{i // 250}.{i % 250 + 1}}}" for i in range(MANY - 4)]
     path.write_text("\n".join(lines), encoding="utf-8")
 
 

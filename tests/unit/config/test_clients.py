@@ -92,13 +92,14 @@ def test_the_tutorials_client_loads_without_a_warning() -> None:
     loaded = load_client(checkout / "inventories" / "demo", roles=load_role_inputs(checkout / "roles"), decrypt=None)
     assert [contract.warnings for contract in loaded.contracts] == [()]
     addresses = {asset.name: asset.address.port for asset in loaded.inventory.assets}
-    assert addresses == {"ws-01": 22201, "ws-02": 22202, "srv-01": 22203, "kiosk-01": 22204}
+    machines = {"ws-01": 22201, "ws-02": 22202, "srv-01": 22203, "kiosk-01": 22204}
+    assert addresses == machines | {"site": 22205, "offsite": 22206}
     covered = {
         asset.name
         for asset in loaded.inventory.assets
         if asset.groups & set(loaded.contracts[0].versions[0].contract.assets)
     }
-    assert covered == {"ws-01", "ws-02", "srv-01"}
+    assert covered == {"ws-01", "ws-02", "srv-01", "site", "offsite"}
 
 
 def test_a_client_folder_that_is_a_link_goes_by_the_links_name(folder: Path, roles: RoleInputs, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from provisioner.errors import ExecutionError, UsageError
 from provisioner.lab.access import Access
-from provisioner.lab.machines import Found, Lab, Machine, wait_for_sshd
+from provisioner.lab.machines import Found, Lab, Machine, Running, wait_for_sshd
 
 
 @dataclass
@@ -110,6 +110,15 @@ def test_only_what_differs_is_done(server, tmp_path, there, expected):
         (run,) = [asked for asked in podman.asked if asked[0] == "run"]
         assert f"--publish=127.0.0.1:{port}:22" in run
         assert run[-2:] == ("img", "/sbin/init")
+
+
+def test_machines_are_introduced_to_one_another_by_name(tmp_path):
+    podman = Podman({"inspect": "provisioner-p-a 10.0.0.1\nprovisioner-p-b 10.0.0.2\n"})
+    both = tuple(Running(Machine(name, port), f"provisioner-p-{name}", "") for name, port in (("a", 1), ("b", 2)))
+    Lab(podman, tmp_path, "p", "img").introduce(both)
+    told = [(asked[2], asked[-1]) for asked in podman.asked if asked[0] == "exec"]
+    lines = "10.0.0.1 a # practice\n10.0.0.2 b # practice\n"
+    assert told == [("provisioner-p-a", lines), ("provisioner-p-b", lines)]
 
 
 def test_two_machines_cannot_share_a_port(tmp_path):

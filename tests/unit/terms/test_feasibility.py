@@ -1,4 +1,4 @@
-"""Rule 15: deadlines that windows, waves and freezes cannot keep."""
+"""Rule 15: deadlines that windows, waves and freezes cannot keep, and an rpo that no interval keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.model.mission_terms import Deadlines, Missions, SoftwareUpdates, Wave
+from provisioner.model.mission_terms import Backup, BackupTerms, Deadlines, Missions, SoftwareUpdates, Wave
 from provisioner.model.values import NO_TIME, Duration, parse_time
 from provisioner.model.window import Freeze, Window
 from provisioner.terms.feasibility import Unkept, unkept
@@ -101,3 +101,32 @@ def test_windows_that_come_to_an_end_keep_nothing_after_it() -> None:
 def test_no_promise_is_none_broken() -> None:
     assert list(unkept(make_contract())) == []
     assert list(unkept(make_contract(missions=Missions(software_updates=SoftwareUpdates())))) == []
+
+
+def rpos(rpo: str, **groups: str) -> list[Unkept]:
+    terms = {name: BackupTerms(rpo=Duration.parse(own)) for name, own in groups.items()}
+    backup = Backup(rpo=Duration.parse(rpo), groups=terms)
+    return list(unkept(make_contract(missions=Missions(backup=backup))))
+
+
+@pytest.mark.parametrize(
+    ("rpo", "refused", "said"),
+    [
+        ("17m", True, "17m cannot be kept: every 15m and up to 3m of delay add up to more"),
+        ("18m", False, "18m leaves 0m for a run: every 15m and up to 3m of delay take the rest"),
+        ("47m", False, "47m leaves 29m for a run: every 15m and up to 3m of delay take the rest"),
+    ],
+)
+def test_an_rpo_shorter_than_the_smallest_interval_is_refused_and_one_just_longer_told(
+    rpo: str, refused: bool, said: str
+) -> None:
+    assert rpos(rpo) == [Unkept(("missions", "backup", "rpo"), said, refused)]
+
+
+def test_an_rpo_with_room_for_a_run_is_not_spoken_of() -> None:
+    assert rpos("48m") == [] and rpos("26h") == []
+
+
+def test_the_rpo_of_a_group_is_looked_at_too() -> None:
+    (one,) = rpos("26h", servers="10m", kiosks="4h")
+    assert (one.path, one.refused) == (("missions", "backup", "groups", "servers", "rpo"), True)

@@ -235,17 +235,28 @@ class Practice:
     access: Access
 
 
-def practice(where: Site, client: str, *, image: str) -> Practice:
-    """Given a client, return what its practice machines need; UsageError when none of its machines is at 127.0.0.1."""
+def practice(where: Site, client: str, *, image: str, stores: bool) -> Practice:
+    """Given a client, return what its practice machines need; UsageError when none of its machines is at 127.0.0.1.
+
+    The stores of its backups are among them only where they are asked for.
+    """
     from provisioner.lab.access import Access
     from provisioner.lab.machines import Machine
 
-    assets = configuration(where, client).inventory.assets
+    there = configuration(where, client)
+    apart = frozenset() if stores else backup_stores(there.contracts)
+    assets = [asset for asset in there.inventory.assets if asset.name not in apart]
     found = tuple(Machine(a.name, a.address.port) for a in assets if a.address.host == "127.0.0.1")
     if not found:
         hint = "the lab serves loopback addresses only"
         raise UsageError(f"no machine of client {client} is at 127.0.0.1", hint=hint)
     return Practice(lab(client, image=image), found, Access(where.settings.state, client))
+
+
+def backup_stores(contracts: tuple[LoadedContract, ...]) -> frozenset[str]:
+    """The machines that any version of any contract names as stores of backups."""
+    missions = (version.contract.missions.backup for one in contracts for version in one.versions)
+    return frozenset(name for backup in missions if backup is not None for name in backup.every_store)
 
 
 def diagnose() -> tuple[Finding, ...]:
