@@ -17,6 +17,7 @@ from provisioner.execution import translate
 from provisioner.execution.containment import contained, is_privileged, kill, prove_dead
 from provisioner.execution.content import copy_content
 from provisioner.execution.ports import Order, RunResult, RunStatus
+from provisioner.execution.texts import clean
 from provisioner.execution.workspace import (
     Limits,
     Workspace,
@@ -89,7 +90,7 @@ class _Watch:
             if record.get("event") == "playbook_on_stats":
                 self.stats = record
             elif record.get("event") in SPOKEN:
-                self.hear(translate.clean(record.get("stdout") or "", self.secrets))
+                self.hear(clean(record.get("stdout") or "", self.secrets))
             if (event := translate.translate(record, self.secrets)) is not None:
                 self.on_event(event)
         except BaseException as error:
@@ -171,6 +172,7 @@ class AnsibleExecutor:
             checks=translate.checks(watch.stats, order.step, watch.secrets),
             packages=translate.packages(watch.stats, order.step),
             levels=translate.levels(watch.stats, order.step, watch.secrets),
+            backups=translate.backups(watch.stats, order.step, watch.secrets),
             message=watch.last_words if broken else "",
         )
 

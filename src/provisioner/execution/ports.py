@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from provisioner.model.asset import Asset
+    from provisioner.model.backup import MachineReport
     from provisioner.model.event import Event
     from provisioner.model.intervention import Check
     from provisioner.model.package import PackageChange
@@ -156,7 +157,8 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run left: a tally for every machine that was processed, the checks read on it, packages chosen for it.
+    """What a run left: a tally for every machine that was processed, the checks read on it, packages chosen for it, its
+    report of backups.
 
     `levels` are what a scan read, `check` the effective check mode, read back from the command that ran. `message` says
     why a run is BROKEN.
@@ -168,6 +170,7 @@ class RunResult:
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     packages: Mapping[str, tuple[PackageChange, ...]] = field(default_factory=dict)
     levels: Mapping[str, PatchLevel] = field(default_factory=dict)
+    backups: Mapping[str, MachineReport] = field(default_factory=dict)
     message: str = ""
 
 

@@ -9,17 +9,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from provisioner.execution import backup_reports
 from provisioner.execution.ports import Tally
+from provisioner.execution.texts import clean
 from provisioner.model.debian import PACKAGE, RELEASE, VERSION
 from provisioner.model.event import Event, EventKind
 from provisioner.model.intervention import Check, CheckResult
 from provisioner.model.package import PackageChange
 from provisioner.model.patch_level import PatchLevel, PendingUpdate
-from provisioner.model.redaction import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from provisioner.model.backup import MachineReport
     from provisioner.model.plan import Step
 
 KINDS: Mapping[str, EventKind] = {
@@ -44,7 +46,6 @@ PACKAGES = "provisioner_packages"
 MOST_PACKAGES = 5000
 """So many a machine has at most; what comes after them is not believed."""
 
-LONGEST = 500
 LONGEST_RUN = 1e7
 """Seconds; a task that says it took longer is not believed."""
 
@@ -62,21 +63,6 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,120}")
 _MOUNT = re.compile("/|/(?:boot|boot/efi|efi|home|opt|srv|tmp|usr|usr/local|var(?:/[a-z]{1,20}){0,3})")
 _KEPT = frozenset({"", "held", "phased", "removal", "dependencies"})
 _SESSIONS = frozenset({"", "graphical", "text", "remote"})
-
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # terminal sequences, ECMA-48 section 5.4
-    r"|[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
-)
-
-
-def clean(text: object, secrets: Iterable[str] = ()) -> str:
-    """Given anything a machine said, return one short printable text with the given secrets blotted out."""
-    hide = redactor(secrets)
-    line = hide(str(text))
-    # Once more without the control characters: they may have stood inside a secret.
-    line = hide(" ".join(_CONTROL.sub("", line).split()))
-    line = line.encode("utf-8", "replace").decode()  # what was not UTF-8 on the machine arrives as lone surrogates
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -250,3 +236,9 @@ def _update(row: Mapping[str, object], secrets: tuple[str, ...]) -> PendingUpdat
         return None
     text["origin"] = _short(text["origin"], secrets)
     return PendingUpdate(**text, security=row.get("security") is True, undo=row.get("undo") is True)
+
+
+def backups(record: Mapping[str, object], step: Step, secrets: Iterable[str] = ()) -> dict[str, MachineReport]:
+    """Given the record `playbook_on_stats`, return what each asset of the step reports of backups."""
+    artifact = _mapping(_mapping(record.get("event_data")).get("artifact_data"))
+    return backup_reports.reports(artifact.get(backup_reports.BACKUPS), step.assets, secrets)

@@ -72,4 +72,5 @@ def judge(name: str, result: RunResult, *, clause: str, failed_task: str | None)
         checks=checks,
         packages=result.packages.get(name, ()),
         level=result.levels.get(name),
+        backups=result.backups.get(name),
     )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from provisioner.model.backup import MachineReport
     from provisioner.model.mission import MissionKind
     from provisioner.model.package import PackageChange
     from provisioner.model.patch_level import PatchLevel
@@ -84,7 +85,8 @@ class Check:
 class AssetResult:
     """What one machine ended as: counts of tasks, the acceptance table, the first failed task, packages chosen for it.
 
-    When the run was stopped and no task had failed, `failed_task` is the last one seen. `level` is what a scan read.
+    When the run was stopped and no task had failed, `failed_task` is the last one seen. `level` is what a scan read,
+    `backups` what it reported of backups.
     """
 
     name: str
@@ -96,6 +98,7 @@ class AssetResult:
     checks: tuple[Check, ...] = ()
     packages: tuple[PackageChange, ...] = ()
     level: PatchLevel | None = None
+    backups: MachineReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.execution.ports import Tally
+from provisioner.execution.texts import LONGEST, clean
 from provisioner.execution.translate import (
     CHECKS,
     KINDS,
-    LONGEST,
     MOST_PACKAGES,
     PACKAGES,
     checks,
-    clean,
     packages,
     tallies,
     translate,

@@ -1,0 +1,159 @@
+"""What machines report of backups, by a strict allow-list: forms that are ours, bounded; the rest is left out.
+
+A machine may lie; it cannot make an entry hold a path, a command or a text of its own choice. What is not of its form
+is not there: a snapshot that cannot be read is none, a report that cannot be read is no report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from provisioner.execution.texts import clean
+from provisioner.model.backup import (
+    AgentReport,
+    Checked,
+    MachineReport,
+    RunState,
+    Snapshot,
+    StoreProblem,
+    StoreReport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+BACKUPS = "provisioner_backups"
+"""The statistic in which the role `backup_report` leaves what it read, by host."""
+
+MOST_SNAPSHOTS = 5000
+MOST_AGENTS = 1000
+MOST_PROBLEMS = 20
+LARGEST = 1 << 53
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+_RUN = re.compile("[0-9a-f]{32}")
+_CODE = re.compile("[a-z][a-z_]{0,39}")
+_TAG = re.compile("[a-z0-9][a-z0-9:._-]{0,79}")
+_SUBSET = re.compile("[0-9]{1,3}/[0-9]{1,3}")
+_NAME = re.compile("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def machine_report(value: object, secrets: tuple[str, ...]) -> MachineReport | None:
+    """Given what one machine left, return it; None where it is no report at all."""
+    if not isinstance(value, Mapping):
+        return None
+    agents = _mapping(value.get("agents"))
+    stored = {
+        name: report
+        for name, said in list(agents.items())[:MOST_AGENTS]
+        if isinstance(name, str) and _NAME.fullmatch(name) and (report := _store(_mapping(said), secrets)) is not None
+    }
+    return MachineReport(
+        booted=instant(value.get("booted")), agent=_agent(_mapping(value.get("agent")), secrets), agents=stored
+    )
+
+
+def instant(value: object) -> int | None:
+    """Given `2026-11-30T20:00:00Z`, with a fraction or an offset too, return whole POSIX seconds; None for another."""
+    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    try:
+        return max(int(datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00")).timestamp()), 0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _agent(said: Mapping[str, object], secrets: tuple[str, ...]) -> AgentReport | None:
+    begun, state = instant(said.get("begun")), said.get("state")
+    run = _matching(said.get("run"), _RUN)
+    known = {one.value: one for one in RunState}
+    if begun is None or not run or not isinstance(state, str) or state not in known:
+        return None
+    missing = said.get("missing")
+    return AgentReport(
+        run=run,
+        begun=begun,
+        ended=instant(said.get("ended")),
+        state=known[state],
+        reason=_matching(said.get("reason"), _CODE),
+        text=clean(said.get("text") or "", secrets),
+        snapshot=_matching(said.get("snapshot"), _DIGEST),
+        manifest=_matching(said.get("manifest"), _DIGEST),
+        missing=len(missing) if isinstance(missing, list) else 0,
+        **{key: _number(said.get(key)) for key in ("unreadable", "files", "bytes", "seconds")},
+    )
+
+
+def _store(said: Mapping[str, object], secrets: tuple[str, ...]) -> StoreReport | None:
+    at = instant(said.get("at"))
+    if at is None:
+        return None
+    inbox, vault = _mapping(said.get("inbox")), _mapping(said.get("vault"))
+    return StoreReport(
+        at=at,
+        inbox=tuple(_snapshots(inbox.get("snapshots"))),
+        inbox_checked=_checked(_mapping(inbox.get("checked")), secrets),
+        quota=_number(inbox.get("quota_bytes")),
+        free=_number(inbox.get("free_bytes")),
+        vault=tuple(_snapshots(vault.get("snapshots"))),
+        vault_checked=_checked(_mapping(vault.get("checked")), secrets),
+        vault_bytes=_number(vault.get("bytes")),
+        problems=tuple(_problems(said.get("problems"), at, secrets)),
+    )
+
+
+def _snapshots(value: object) -> Iterator[Snapshot]:
+    """A snapshot whose verdict is another word than ok is not believed; a vault's have none."""
+    for said in map(_mapping, _sequence(value)[-MOST_SNAPSHOTS:]):
+        name, at, arrived = _matching(said.get("id"), _DIGEST), instant(said.get("time")), instant(said.get("arrived"))
+        if not name or at is None or arrived is None:
+            continue
+        tags = (tag for tag in _sequence(said.get("tags"))[:16] if isinstance(tag, str) and _TAG.fullmatch(tag))
+        original = _matching(said.get("original"), _DIGEST)
+        yield Snapshot(name, original, at, arrived, tuple(tags), sound=said.get("verdict", "ok") == "ok")
+
+
+def _checked(said: Mapping[str, object], secrets: tuple[str, ...]) -> Checked | None:
+    at = instant(said.get("at"))
+    if at is None:
+        return None
+    text = clean(said.get("text") or "", secrets)
+    return Checked(at, said.get("ok") is True, text, _matching(said.get("subset"), _SUBSET))
+
+
+def _problems(value: object, at: int, secrets: tuple[str, ...]) -> Iterator[StoreProblem]:
+    """One that cannot be read is a problem all the same."""
+    for said in map(_mapping, _sequence(value)[:MOST_PROBLEMS]):
+        since = instant(said.get("since"))
+        code = _matching(said.get("code"), _CODE) or "unreadable_problem"
+        yield StoreProblem(code, clean(said.get("text") or "", secrets), at if since is None else since)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _matching(value: object, form: re.Pattern[str]) -> str:
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
+
+
+def _number(value: object) -> int:
+    return value if type(value) is int and 0 <= value <= LARGEST else 0
+
+
+def reports(table: object, names: Iterable[str], secrets: Iterable[str]) -> dict[str, MachineReport]:
+    """Given the statistic BACKUPS, return the report of each of the machines that left one."""
+    said, hidden = _mapping(table), tuple(secrets)
+    found = {name: machine_report(said.get(name), hidden) for name in names}
+    return {name: report for name, report in found.items() if report is not None}
