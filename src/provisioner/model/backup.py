@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from provisioner.model.service_event import Drill
     from provisioner.model.verdict import Reason
 
-MANIFEST = "manifest"
-"""The tag of the snapshot that holds the manifest of another one; `run:ID` says of which."""
+MANIFEST, INCOMPLETE = "manifest", "incomplete"
+"""The tags of the snapshot that holds the manifest of another one (`run:ID` says of which), and of a run that lacks
+something."""
 
 
 @dataclass(frozen=True, kw_only=True)

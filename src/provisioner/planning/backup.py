@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.model.backup import BackupPolicy, Effective
 from provisioner.model.mission import MissionKind
+from provisioner.model.mission_terms import Keep
 from provisioner.model.plan import Plan, Step
 from provisioner.model.verdict import Reason
 from provisioner.planning.digest import plan_digest
@@ -29,7 +30,6 @@ RUNS = 20
 
 _NEEDED = {
     "rpo": "nothing says how much may be lost, and so how often to save",
-    "keep": "nothing says how long snapshots are kept",
     "paths": "nothing says what to save",
     "stores": "nothing says where copies are kept",
 }
@@ -38,15 +38,15 @@ _NEEDED = {
 def effective(asset: Asset, backup: Backup, durations: Sequence[int]) -> Effective:
     """Given an agent, the terms and how long its runs took (seconds, oldest first), return its policy, or reasons.
 
-    The reasons name every key that is lacking, and an rpo that no interval keeps.
+    The reasons name every key that is lacking, and an rpo that no interval keeps. Without `keep` everything is kept.
     """
     terms = backup.of(asset.groups)
     lacking = tuple(
         Reason(code=f"no_{key}", clause=f"{CLAUSE}.{key}", text=f"{asset.name}: {why}")
         for key, why in _NEEDED.items()
-        if not _says(terms, key)
+        if not getattr(terms, key)
     )
-    if lacking or terms.rpo is None or terms.keep is None:
+    if lacking or terms.rpo is None:
         return Effective(agent=asset.name, policy=None, reasons=lacking)
     duration, rpo = max(durations[-RUNS:], default=FIRST_RUN), terms.rpo.seconds
     interval = interval_of(rpo, duration)
@@ -56,7 +56,7 @@ def effective(asset: Asset, backup: Backup, durations: Sequence[int]) -> Effecti
         agent=asset.name,
         rpo=rpo,
         rto=terms.rto.seconds if terms.rto else None,
-        keep=terms.keep,
+        keep=terms.keep or Keep(),
         paths=terms.paths or (),
         exclude=terms.exclude or (),
         stores=terms.stores or (),
@@ -66,11 +66,6 @@ def effective(asset: Asset, backup: Backup, durations: Sequence[int]) -> Effecti
         measured=bool(durations),
     )
     return Effective(agent=asset.name, policy=policy)
-
-
-def _says(terms: BackupTerms, key: str) -> bool:
-    value = getattr(terms, key)
-    return any(vars(value).values()) if key == "keep" and value is not None else bool(value)
 
 
 def interval_of(rpo: int, duration: int) -> int | None:

@@ -72,7 +72,7 @@ def test_there_is_a_policy_that_keeps_the_promise_or_a_reason_never_neither(
     assert (found.policy is None) is bool(found.reasons)
     if found.policy is not None:
         assert found.policy.expected <= found.policy.rpo
-        assert found.policy.paths and found.policy.stores and any(vars(found.policy.keep).values())
+        assert found.policy.paths and found.policy.stores
         assert found.policy.duration == (max(durations[-RUNS:]) if durations else FIRST_RUN)
     assert all(reason.clause.startswith("missions.backup.") and "srv-01" in reason.text for reason in found.reasons)
 
@@ -102,14 +102,15 @@ def test_only_the_last_runs_count() -> None:
     assert effective(make_asset(), BACKUP, [26 * 3600, *[60] * (RUNS - 1)]).policy is None
 
 
-@pytest.mark.parametrize("key", ["rpo", "keep", "paths", "stores"])
+@pytest.mark.parametrize("key", ["rpo", "paths", "stores"])
 def test_each_key_that_is_lacking_is_a_reason_of_its_own(key: str) -> None:
     (reason,) = effective(make_asset(), replace(BACKUP, **{key: None}), ()).reasons
     assert (reason.code, reason.clause) == (f"no_{key}", f"missions.backup.{key}")
 
 
-def test_keeping_nothing_is_not_keeping() -> None:
-    assert [reason.code for reason in effective(make_asset(), replace(BACKUP, keep=Keep()), ()).reasons] == ["no_keep"]
+def test_without_keep_everything_is_kept() -> None:
+    policy = effective(make_asset(), replace(BACKUP, keep=None), ()).policy
+    assert policy is not None and policy.keep == Keep()
 
 
 def test_a_group_says_its_keys_and_the_mission_the_others() -> None:
