@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from provisioner.cli import contract, dev, doctor, due, lab, onboard, patch, patch_ahead, sla, ticket
+from provisioner.cli import backup, contract, dev, doctor, due, lab, onboard, patch, patch_ahead, sla, ticket
 from provisioner.cli.audit import checkpoint, erase, export, keys, reading, reconcile, witness
 
 
@@ -57,6 +57,11 @@ namespace = Collection(
         patch.resume,
         patch.simulate,
         patch_ahead.timers,
+    ),
+    _group(
+        "backup",
+        backup.configure,
+        backup.status,
     ),
     _group("sla", sla.replay, sla.statement),
     _group("lab", lab.up, lab.down, lab.status),

@@ -87,7 +87,7 @@ def _foreseen(request: Request, entries: tuple[Entry, ...], at: datetime) -> Adm
     """What the contract says by itself."""
     mission, used = request.plan.mission, list(uses(entries, request.contract.id))
     more: list[Use] = []
-    reasons: list[Reason] = []
+    reasons: list[Reason] = list(request.reasons)
     for asset in request.assets:
         decision = verdict(request.contract, asset, mission, at=at, uses=[*used, *more])
         reasons.extend(decision.reasons)

@@ -52,7 +52,7 @@ class Request:
 
     `accept` decides about an unknown host key; `ticket` is the ticket the work belongs to; `check` asks for check mode.
     `spent` is the labour of it, `approval` what the client may have signed for it. `rollout` is what a batch is of:
-    such work is unattended.
+    such work is unattended. `reasons` are what speaks against it besides coverage: such a request is refused.
     """
 
     contract: LoadedContract
@@ -64,6 +64,7 @@ class Request:
     spent: Duration | None = None
     approval: Offer | None = None
     rollout: RolloutPart | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,10 +54,15 @@ class BackupPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class Effective:
-    """The policy of one agent, or the reasons for which there is none: a promise that cannot be kept is not begun."""
+    """The policy of one agent, or the reasons for which there is none: a promise that cannot be kept is not begun.
+
+    `stores` and `keep` are there either way: a store goes on knowing an agent whose promise can no longer be kept.
+    """
 
     agent: str
     policy: BackupPolicy | None
+    stores: tuple[str, ...]
+    keep: Keep
     reasons: tuple[Reason, ...] = ()
 
 
@@ -210,13 +215,15 @@ class Probe(NamedTuple):
 class BackupStanding:
     """Where one machine stands. `success` is the instant of its newest complete snapshot in a vault.
 
-    `size` is that of its vaults in bytes, `proven` the last drill that passed, `ticket` the open one about silence.
+    `breached` says that the promise is broken now, without an excuse. `size` is that of its vaults in bytes, `proven`
+    the last drill that passed, `ticket` the open one about silence.
     """
 
     asset: str
     state: BackupState
     reason: str
     policy: BackupPolicy | None
+    breached: bool = False
     success: int | None = None
     age: int | None = None
     size: int | None = None
@@ -227,15 +234,6 @@ class BackupStanding:
     ticket: str | None = None
 
     @property
-    def breached(self) -> bool:
-        """Whether the promise is broken now: nothing complete is in a vault that is young enough, and no excuse."""
-        return self.policy is not None and self.state in (BackupState.SILENT, BackupState.INCOMPLETE) and self._old
-
-    @property
     def well(self) -> bool:
         """Whether nobody has to look at it."""
         return self.state in (BackupState.OK, BackupState.LATE, BackupState.OFF) and not self.problems
-
-    @property
-    def _old(self) -> bool:
-        return self.policy is not None and (self.age is None or self.age > self.policy.rpo)

@@ -28,5 +28,6 @@ class Mission:
 MISSIONS: tuple[Mission, ...] = (
     Mission(MissionKind.WORKSTATION_SETUP, "onboard", on_machines=True),
     Mission(MissionKind.SOFTWARE_UPDATES, "patch", on_machines=True),
+    Mission(MissionKind.BACKUP, "backup", on_machines=True),
 )
 """The missions that are executed today; the other kinds load from a contract and wait for theirs."""

@@ -6,7 +6,7 @@ delay, and what a run saves is safe only when it ends.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioner.model.backup import BackupPolicy, Effective
@@ -46,26 +46,27 @@ def effective(asset: Asset, backup: Backup, durations: Sequence[int]) -> Effecti
         for key, why in _NEEDED.items()
         if not getattr(terms, key)
     )
+    known = Effective(agent=asset.name, policy=None, stores=terms.stores or (), keep=terms.keep or Keep())
     if lacking or terms.rpo is None:
-        return Effective(agent=asset.name, policy=None, reasons=lacking)
+        return replace(known, reasons=lacking)
     duration, rpo = max(durations[-RUNS:], default=FIRST_RUN), terms.rpo.seconds
     interval = interval_of(rpo, duration)
     if interval is None:
-        return Effective(agent=asset.name, policy=None, reasons=(_too_short(asset.name, terms, duration),))
+        return replace(known, reasons=(_too_short(asset.name, terms, duration),))
     policy = BackupPolicy(
         agent=asset.name,
         rpo=rpo,
         rto=terms.rto.seconds if terms.rto else None,
-        keep=terms.keep or Keep(),
+        keep=known.keep,
         paths=terms.paths or (),
         exclude=terms.exclude or (),
-        stores=terms.stores or (),
+        stores=known.stores,
         interval=interval,
         delay=backup_delay(interval),
         duration=duration,
         measured=bool(durations),
     )
-    return Effective(agent=asset.name, policy=policy)
+    return replace(known, policy=policy)
 
 
 def interval_of(rpo: int, duration: int) -> int | None:
@@ -86,13 +87,13 @@ def _too_short(agent: str, terms: BackupTerms, duration: int) -> Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What agents and stores are set up with. `policies` are those of every agent of the contract, by name.
+    """What agents and stores are set up with. `effective` has every agent of the contract, by name.
 
     `seeds` are what canary files are made from, by agent; `host_keys` each store's key, `ssh-ed25519 AAAA…`; `start`
     asks for one backup now.
     """
 
-    policies: Mapping[str, BackupPolicy]
+    effective: Mapping[str, Effective]
     seeds: Mapping[str, str]
     host_keys: Mapping[str, str]
     start: bool
@@ -105,7 +106,11 @@ def plan_backup(agents: Sequence[Asset], stores: Sequence[Asset], content: Conte
     no inputs: its plan is one to refuse.
     """
     sites = {store.name: store for store in stores}
-    given = {agent.name: _agent(agent, sites, work) for agent in agents if agent.name in work.policies}
+    given = {
+        agent.name: _agent(agent, policy, sites[policy.site], work)
+        for agent in agents
+        if (policy := work.effective[agent.name].policy) is not None
+    }
     given |= {store.name: _store(store, work) for store in stores}
     known = {asset.name: _of_client(asset, content) for asset in (*agents, *stores)}
     return _plan(agents, stores, content, {name: known[name] | given.get(name, {}) for name in known})
@@ -117,11 +122,10 @@ def plan_backup_status(agents: Sequence[Asset], stores: Sequence[Asset], content
     return _plan(agents, stores, content, {asset.name: {"backup_report_client": asset.client} for asset in both})
 
 
-def _agent(agent: Asset, sites: Mapping[str, Asset], work: Work) -> dict[str, object]:
-    policy = work.policies[agent.name]
+def _agent(agent: Asset, policy: BackupPolicy, site: Asset, work: Work) -> dict[str, object]:
     return {
         "backup_agent_client": agent.client,
-        "backup_agent_store": _reached(sites[policy.site], work),
+        "backup_agent_store": _reached(site, work),
         "backup_agent_paths": list(policy.paths),
         "backup_agent_exclude": list(policy.exclude),
         "backup_agent_interval_minutes": policy.interval,
@@ -142,11 +146,11 @@ def _reached(store: Asset, work: Work) -> dict[str, object]:
 
 
 def _store(store: Asset, work: Work) -> dict[str, object]:
-    known = [policy for _, policy in sorted(work.policies.items()) if store.name in policy.stores]
+    known = [one for _, one in sorted(work.effective.items()) if store.name in one.stores]
     return {
         "backup_store_client": store.client,
-        "backup_store_agents": [{"name": policy.agent, "keep": asdict(policy.keep)} for policy in known],
-        "backup_store_site": any(policy.site == store.name for policy in known),
+        "backup_store_agents": [{"name": one.agent, "keep": asdict(one.keep)} for one in known],
+        "backup_store_site": any(one.stores[0] == store.name for one in known),
     }
 
 

@@ -24,6 +24,9 @@ VAULT_LAG = 2 * 3600
 LONGEST_OFF = 30 * 86400
 """Seconds after which a machine that was not seen is taken to be off no more: it may be lost."""
 
+BROKEN = (BackupState.SILENT, BackupState.INCOMPLETE, BackupState.UNKNOWN)
+"""The states that break the promise when they last for longer than the rpo: a store that is silent is silence too."""
+
 Judged = tuple[BackupState, str]
 
 
@@ -53,17 +56,22 @@ def sort_out(snapshots: Iterable[Snapshot], agent: AgentReport | None) -> tuple[
 
 
 def stand(asset: str, seen: Seen) -> BackupStanding:
-    """Given what is known of a machine, return where its backups stand."""
+    """Given what is known of a machine, return where its backups stand.
+
+    Of a store that could not be read, what the log has of it counts for the age, and for nothing else.
+    """
     reports = {name: report for name, report in seen.stores.items() if report is not None}
     newest = {name: taken(found[-1]) for name, report in reports.items() if (found := _complete(report, seen))}
-    success = max(newest.values(), default=None)
-    state, reason = _judge(seen, success)
+    remembered = [one.at for one in seen.recorded if one.store in seen.stores.keys() - reports.keys()]
+    success = max([*newest.values(), *remembered], default=None)
+    state, reason = _judge(seen, success, read=max(newest.values(), default=None))
     checks = [report.vault_checked for report in reports.values() if report.vault_checked]
     return BackupStanding(
         asset=asset,
         state=state,
         reason=reason,
         policy=seen.policy,
+        breached=state in BROKEN and _too_old(seen, success),
         success=success,
         age=None if success is None else max(seen.at - success, 0),
         size=sum(report.vault_bytes for report in reports.values()) if reports else None,
@@ -75,24 +83,35 @@ def stand(asset: str, seen: Seen) -> BackupStanding:
     )
 
 
+def _too_old(seen: Seen, success: int | None) -> bool:
+    """Whether the rpo has passed since the newest complete snapshot, or since it was set up where there is none."""
+    since = seen.configured if success is None and not seen.recorded else success
+    if seen.policy is None:
+        return False
+    return (since is None and bool(seen.recorded)) or (since is not None and seen.at - since > seen.policy.rpo)
+
+
 def _complete(report: StoreReport, seen: Seen) -> list[Snapshot]:
     return sort_out(report.vault, seen.agent)[0]
 
 
-def _judge(seen: Seen, success: int | None) -> Judged:
+def _judge(seen: Seen, success: int | None, *, read: int | None) -> Judged:
+    """`read` is the newest one that a store reports now: what the log remembers proves no state."""
     policy = seen.policy
     if policy is None:
         return BackupState.UNKNOWN, seen.lacking
-    if not any(report is not None for report in seen.stores.values()):
-        return BackupState.UNKNOWN, f"no store could be read: {', '.join(seen.stores)}"
+    unread = [name for name, report in seen.stores.items() if report is None]
+    if len(unread) == len(seen.stores):
+        return BackupState.UNKNOWN, f"no store could be read: {', '.join(unread)}"
     lacking = _lacking_since(seen, success)
+    if unread and (read is None or seen.at - read > policy.rpo):
+        return BackupState.UNKNOWN, f"{', '.join(unread)} could not be read, and nothing young is elsewhere"
     if success is None:
         return _never(seen, policy, lacking)
-    age = seen.at - success
     if lacking:
         return BackupState.INCOMPLETE, lacking
-    if age <= policy.rpo:
-        return _in_time(seen, policy, age)
+    if seen.at - success <= policy.rpo:
+        return _in_time(seen, policy, seen.at - success)
     on_its_way = _on_its_way(seen, policy)
     if on_its_way:
         return BackupState.LATE, on_its_way

@@ -130,9 +130,9 @@ def test_two_groups_that_say_different_things_are_named_and_equal_things_are_not
 
 
 def work(*agents: Any, **changes: Any) -> Work:
-    policies = {agent.name: effective(agent, BACKUP, ()).policy for agent in agents}
+    known = {agent.name: effective(agent, BACKUP, ()) for agent in agents}
     seeds = {agent.name: "00" * 32 for agent in agents}
-    fields = {"policies": policies, "seeds": seeds, "host_keys": {"site": KEY, "offsite": KEY}, "start": False}
+    fields = {"effective": known, "seeds": seeds, "host_keys": {"site": KEY, "offsite": KEY}, "start": False}
     return Work(**{**fields, **changes})
 
 
