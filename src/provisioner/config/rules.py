@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from provisioner.model.mission_terms import Pin, SoftwareUpdates, Wave
+    from provisioner.model.mission_terms import BackupTerms, Pin, SoftwareUpdates, Wave
     from provisioner.model.window import Window
+
+_SAVED = re.compile(r"/|(/(?!\.{1,2}(/|\Z))[^/\x00-\x1f]+)+")
+_LEFT_OUT = re.compile(r"(?!!)/?((?!\.{1,2}/)[^/\[\]\\\x00-\x1f]+/)*(?!\.{1,2}/?\Z)[^/\[\]\\\x00-\x1f]+/?")
+"""The same as in vars/main.yml of the role backup_agent, which refuses the rest."""
 
 _NO_ZONES = {"Factory", "localtime", "posixrules"}
 
@@ -127,7 +132,21 @@ def _names(contract: Contract) -> Iterator[Finding]:
         yield from not_rising(("prepaid", "warn_at"), contract.prepaid.warn_at)
     backup = contract.missions.backup
     if backup is not None:
-        yield from repeated(("missions", "backup", "stores"), backup.stores or ())
+        yield from _saved(("missions", "backup"), backup)
+        for name, terms in backup.groups.items():
+            yield from _saved(("missions", "backup", "groups", name), terms)
+
+
+def _saved(path: Loc, terms: BackupTerms) -> Iterator[Finding]:
+    """What agents can do nothing with: they know absolute paths, and patterns with `*` and `?`."""
+    for key in ("stores", "paths", "exclude"):
+        yield from repeated((*path, key), getattr(terms, key) or ())
+    for index, name in enumerate(terms.paths or ()):
+        if not _SAVED.fullmatch(name):
+            yield (*path, "paths", index), "expected an absolute path such as /srv, without .. or a slash at its end"
+    for index, pattern in enumerate(terms.exclude or ()):
+        if not _LEFT_OUT.fullmatch(pattern):
+            yield (*path, "exclude", index), "expected a pattern such as *.tmp or /srv/*/cache: * and ?, no brackets"
 
 
 def _updates(updates: SoftwareUpdates, *, contract: Contract) -> Iterator[Finding]:
