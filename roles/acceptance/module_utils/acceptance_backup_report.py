@@ -1,5 +1,5 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
-"""Reader for backup_report: how many reports of backups lie on this machine. Standard library only."""
+"""Reader for the playbook backup_status: how many reports of backups lie on this machine. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ ROOT = Path("/var/lib/provisioner")
 
 
 def backup_reports(check):
-    """As many reports lie there as were read."""
-    files = [ROOT / "backup" / "status.json", *ROOT.glob(f"store/{check['client']}/*.json")]
-    yield compare(check["name"], int(check["asked"]), sum(path.exists() for path in files))
+    """As many reports about the client's machines lie there as were read, those that are illegible included."""
+    client, read = check["asked"]["client"], int(check["asked"]["files"])
+    files = [ROOT / "backup" / "status.json", *ROOT.glob(f"store/{client}/*.json")]
+    yield compare(check["name"], read, sum(path.exists() for path in files))
 
 
 READERS = {"backup_reports": backup_reports}

@@ -55,7 +55,11 @@ def machine_report(value: object, secrets: tuple[str, ...]) -> MachineReport | N
         if isinstance(name, str) and _NAME.fullmatch(name) and (report := _store(_mapping(said), secrets)) is not None
     }
     return MachineReport(
-        booted=instant(value.get("booted")), agent=_agent(_mapping(value.get("agent")), secrets), agents=stored
+        booted=instant(value.get("booted")),
+        agent=_agent(_mapping(value.get("agent")), secrets),
+        completed=_agent(_mapping(value.get("completed")), secrets),
+        unreadable=len(_sequence(value.get("unreadable"))),
+        agents=stored,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.errors import LedgerError
 from provisioner.ledger.canonical import instant, parse_instant
 from provisioner.missions import ticket_entries
-from provisioner.model.backup import Probe, Recorded, RunState
+from provisioner.model.backup import Probe, Recorded
 from provisioner.model.intervention import Outcome
 from provisioner.model.service_event import TicketEventKind
 from provisioner.planning.backup_standing import sort_out, taken
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from provisioner.ledger.entry import Entry
-    from provisioner.model.backup import AgentReport, Snapshot, StoreReport
+    from provisioner.model.backup import MachineReport, Snapshot, StoreReport
     from provisioner.model.record import Record
     from provisioner.model.service_event import Drill
 
@@ -124,19 +124,20 @@ def _status(found: History, entry: Entry) -> None:
 
 
 def new_bodies(
-    found: History, asset: str, stores: Mapping[str, StoreReport | None], agent: AgentReport | None
+    found: History, asset: str, stores: Mapping[str, StoreReport | None], machine: MachineReport | None
 ) -> Iterator[dict[str, object]]:
     """Yield a body for each snapshot of a machine, in a vault, that the log has no entry of, oldest first."""
+    agent = machine.agent if machine else None
     for store, report in stores.items():
         complete, lacking = sort_out(report.vault, agent) if report else ([], [])
         forms = [*((COMPLETE, one) for one in complete), *((LACKING, one) for one in lacking)]
         for form, one in sorted(forms, key=lambda pair: taken(pair[1])):
             if (asset, store, one.source) not in found.seen:
-                yield {"kind": form, "asset": asset, "store": store, **_told(one, agent)}
+                yield {"kind": form, "asset": asset, "store": store, **_told(one, machine)}
 
 
-def _told(one: Snapshot, agent: AgentReport | None) -> dict[str, object]:
-    """What is known of a snapshot; of the last run its agent tells more."""
+def _told(one: Snapshot, machine: MachineReport | None) -> dict[str, object]:
+    """What is known of a snapshot; of its last runs a machine tells more."""
     body: dict[str, Any] = {
         "at": _text(taken(one)),
         "arrived": _text(one.arrived),
@@ -145,7 +146,8 @@ def _told(one: Snapshot, agent: AgentReport | None) -> dict[str, object]:
         "run": one.run or None,
         "seconds": max(one.arrived - one.at, 0),
     }
-    if agent is not None and agent.run == one.run and agent.state is not RunState.RUNNING:
+    agent = machine.of_run(one.run) if machine else None
+    if agent is not None:
         body |= {"seconds": agent.seconds, "files": agent.files, "bytes": agent.bytes}
         body |= {"manifest": agent.manifest or None, "missing": agent.missing, "unreadable": agent.unreadable}
     return body

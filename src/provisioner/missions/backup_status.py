@@ -67,9 +67,13 @@ class _Reading:
 
     def stores(self, names: Sequence[str], asset: str) -> dict[str, StoreReport | None]:
         """By store, its report of a machine: None where it could not be read, an empty one where it knows nothing."""
-        found = {name: self.results[name].backups for name in names if name in self.results}
-        nothing = StoreReport(at=self.second)
-        return {name: report.agents.get(asset, nothing) if report else None for name, report in found.items()}
+        return {name: self._store(name, asset) for name in names if name in self.results}
+
+    def _store(self, name: str, asset: str) -> StoreReport | None:
+        report = self.results[name].backups
+        if report is None or (asset not in report.agents and report.unreadable):
+            return None
+        return report.agents.get(asset, StoreReport(at=self.second))
 
 
 def watch(task: BackupTask, services: Services) -> Watched:
@@ -127,8 +131,8 @@ def _record(reading: _Reading, book: Book, services: Services) -> tuple[int, ...
 
 
 def _new(reading: _Reading, found: History, one: Effective) -> list[dict[str, object]]:
-    machine = reading.results[one.agent].backups
-    return list(new_bodies(found, one.agent, reading.stores(one.stores, one.agent), machine.agent if machine else None))
+    stores = reading.stores(one.stores, one.agent)
+    return list(new_bodies(found, one.agent, stores, reading.results[one.agent].backups))
 
 
 def _standings(reading: _Reading, found: History) -> tuple[BackupStanding, ...]:

@@ -162,11 +162,21 @@ class StoreReport:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineReport:
-    """What one machine handed over: since when it is up, its last run if it is an agent, by agent what it stores."""
+    """What one machine handed over: since when it is up, its last runs if it is an agent, by agent what it stores.
+
+    `agent` is its last run, `completed` the last one that completed; `unreadable` counts reports that are illegible.
+    """
 
     booted: int | None = None
     agent: AgentReport | None = None
+    completed: AgentReport | None = None
+    unreadable: int = 0
     agents: Mapping[str, StoreReport] = field(default_factory=dict)
+
+    def of_run(self, run: str) -> AgentReport | None:
+        """What it says of a run, where that has ended and is one of the two it knows."""
+        known = (one for one in (self.agent, self.completed) if one is not None and one.run == run)
+        return next((one for one in known if one.state is not RunState.RUNNING), None)
 
 
 class BackupState(StrEnum):

@@ -70,7 +70,9 @@ STORE: dict[str, Any] = {
 
 
 def test_what_an_agent_and_a_store_report() -> None:
-    said = {"booted": "2026-11-30T23:00:00Z", "agent": AGENT, "agents": {"ws-01": STORE}}
+    done = {**AGENT, "run": "2" * 32, "state": "completed", "reason": ""}
+    both = {"agent": AGENT, "completed": done, "unreadable": ["/var/lib/x"]}
+    said = {"booted": "2026-11-30T23:00:00Z", "agents": {"ws-01": STORE}, **both}
     found = machine_report(said, (CANARY,))
     assert found is not None and found.booted == AT - 3600
     assert found.agent == AgentReport(
@@ -88,6 +90,13 @@ def test_what_an_agent_and_a_store_report() -> None:
         bytes=1000,
         seconds=240,
     )
+    assert found.completed is not None and found.completed.state is RunState.COMPLETED
+    assert (found.of_run("1" * 32), found.of_run("2" * 32), found.of_run("3" * 32)) == (
+        found.agent,
+        found.completed,
+        None,
+    )
+    assert found.unreadable == 1
     store = found.agents["ws-01"]
     (vault,) = store.vault
     assert vault == Snapshot("a" * 64, "b" * 64, AT, AT + 300, ("run:" + "1" * 32,))

@@ -193,6 +193,14 @@ def test_once_silent_a_machine_that_goes_off_is_still_silent(site: Site) -> None
     assert (states(found)["ws-01"], found.tickets) == (BackupState.SILENT, ())
 
 
+def test_a_report_that_is_illegible_is_no_silence(site: Site) -> None:
+    site.holds(ws_02=store(*saved(8)))
+    site.reports["site"] = MachineReport(agents=site.reports["site"].agents, unreadable=1)
+    site.reports.pop("offsite")
+    found = site.watch()
+    assert states(found) == {"ws-01": BackupState.UNKNOWN, "ws-02": BackupState.OK}
+
+
 def test_never_set_up_and_set_up_and_nothing_came(site: Site) -> None:
     site.holds()
     found = site.watch()
