@@ -167,11 +167,13 @@ def _on_its_way(seen: Seen, policy: BackupPolicy) -> str:
 def _off(seen: Seen, policy: BackupPolicy, success: int) -> str:
     """Why it is taken to have been off; nothing when it is not.
 
-    Never a machine whose availability is promised, one that a ticket calls silent already, or one that was not seen
-    for LONGEST_OFF. It does not answer now; or it was started after its next run was due, and has not had the time for
+    Never a machine whose availability is promised, one that a ticket calls silent already, one that was not seen for
+    LONGEST_OFF, or one of which the log knows a newer snapshot: that one is lost. It does not answer now; or it was started after its next run was due, and has not had the time for
     delay, run and copy since.
     """
     if seen.always_on or seen.ticket is not None or seen.at - success > LONGEST_OFF:
+        return ""
+    if any(one.at > success for one in seen.recorded):
         return ""
     if not seen.answers:
         return f"it does not answer; its last snapshot is of {_utc(success)}"
