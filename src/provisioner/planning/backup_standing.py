@@ -168,8 +168,8 @@ def _off(seen: Seen, policy: BackupPolicy, success: int) -> str:
     """Why it is taken to have been off; nothing when it is not.
 
     Never a machine whose availability is promised, one that a ticket calls silent already, one that was not seen for
-    LONGEST_OFF, or one of which the log knows a newer snapshot: that one is lost. It does not answer now; or it was started after its next run was due, and has not had the time for
-    delay, run and copy since.
+    LONGEST_OFF, or one of which the log knows a newer snapshot: that one is lost. It does not answer now; or it was
+    started after its next run was due, and has not had the time for delay, run and copy since.
     """
     if seen.always_on or seen.ticket is not None or seen.at - success > LONGEST_OFF:
         return ""

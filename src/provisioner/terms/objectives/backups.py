@@ -24,9 +24,12 @@ def backup_rpo(promise: Promise, known: Known) -> Iterator[Measurement]:
     """Yield a measurement for each asset: the longest gap between its snapshots, in whatever store they are.
 
     The gaps are those that end in the month, wherever they begin, and the one that is open at its end or at `as_of`.
-    Before the first snapshot nothing is known. Without any snapshot there is one measurement for the group.
+    Before the first snapshot nothing is known. Without any snapshot there is one measurement for the group. A store of
+    the contract is none of them: what it holds is not saved elsewhere by this mission.
     """
-    members = known.members(promise)
+    backup = promise.terms.missions.backup
+    stores = backup.every_store if backup else ()
+    members = tuple(asset for asset in known.members(promise) if asset not in stores)
     if not any(backup.at < promise.end for asset in members for backup in known.backups.get(asset, ())[:1]):
         said = "no snapshot in {month} or before: the mission backup records them"
         yield promise.without(Sentence(said, month=promise.month))

@@ -9,6 +9,7 @@ from tests.unit.terms.objectives._months import DAY, HOUR, at, contract, objecti
 
 from provisioner.model.advisory import Unaged
 from provisioner.model.measurement import State
+from provisioner.model.mission_terms import Backup, Missions
 from provisioner.model.objective import Metric
 from provisioner.model.record import Membership
 from provisioner.model.service_event import BackupStatus, Drill, Scan
@@ -101,6 +102,16 @@ def test_the_longest_gap_reaches_back_before_the_month_and_on_to_its_end() -> No
     assert only(state(terms, backups=[snapshot("2026-10-31 21:59"), kept[1]])).state is State.BREACHED
     one = only(state(terms, backups=kept[:1]))
     assert (one.state, one.elapsed_seconds) == (State.BREACHED, 50 * HOUR)
+
+
+def test_a_store_is_not_measured_by_what_it_does_not_save() -> None:
+    missions = Missions(backup=Backup(stores=("srv-02",)))
+    found = [snapshot("2026-11-01 00:00"), snapshot("2026-11-30 23:00")]
+    terms = objective(Metric.BACKUP_RPO, "31d")
+    both = state(contract(terms), backups=found, membership=TWO).measurements
+    assert [one.state for one in both] == [State.MET, State.NOT_EVALUABLE], "the control: without the mission it is"
+    one = only(state(contract(terms, missions=missions), backups=found, membership=TWO))
+    assert (one.asset, one.state) == ("srv-01", State.MET)
 
 
 def test_a_gap_that_ended_before_the_month_is_not_of_it() -> None:
