@@ -95,6 +95,8 @@ def test_a_run_that_lacks_something_is_recorded_as_such_and_keeps_no_promise(sit
     record = record_of(site.desk.entries(), origin="provisioner/demo")
     assert [one.at for one in record.backups if one.asset == "ws-01"] == [hours(30)], "it counts for no measurement"
     assert found.tickets == ("backup-ws-01-20261201",), "the rpo has passed since the last complete one"
+    known = history(site.desk.entries(), origin="x")
+    assert [one.at for one in known.recorded["ws-01"]] == [hours(30)] and known.durations["ws-01"] == [300]
 
 
 def tickets(site: Site) -> list[tuple[str, str]]:
