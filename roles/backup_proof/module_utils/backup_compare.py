@@ -3,7 +3,8 @@
 
 Every entry of the manifest ends in exactly one of four: `equal`, `different`, `moving` (it changed while it was read:
 it and its kind must be there, what is in it may differ) or `unfaithful` (what restic does not restore as it was, which
-is counted by kind under `not_kept`). What is there and in no entry is a difference of the kind `extra`.
+is counted by kind under `not_kept`). What is there and in no entry is a difference of the kind `extra`. An object can
+only appear or vanish where its folder changes: there, and nowhere else, it is moving too.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Comparison:
         self.counts = Counter(equal=0, different=0, moving=0, unfaithful=0)
         self.differences, self.kept = Counter(), Counter()
         self.named, self.kept_named, self.moving_named = [], [], []
-        self.bytes = 0
+        self.bytes = self.appeared = 0
 
     def differs(self, path, kind, asked, found):
         """Count a difference, and name it while there are few."""
@@ -46,11 +47,18 @@ class Comparison:
         if len(self.kept_named) < NAMED:
             self.kept_named.append({"path": encoded(path), "kind": kind})
 
+    def moves(self, path):
+        """Count what changed while it was read."""
+        self.counts["moving"] += 1
+        if len(self.moving_named) < NAMED:
+            self.moving_named.append(encoded(path))
+
     def result(self):
         """The table: numbers, and the first names of each sort, percent-encoded."""
         return {
             "compared": sum(self.counts.values()),
             **self.counts,
+            "appeared": self.appeared,
             "bytes": self.bytes,
             "differences": dict(sorted(self.differences.items())),
             "named": self.named,
@@ -60,63 +68,65 @@ class Comparison:
         }
 
 
-def compare(root, manifest, wanted=None):
+def compare(root, manifest, root_of=None):
     """Given the bytes of a restored tree's root and a manifest's file, return the table of the comparison.
 
-    `wanted` says for an entry whether it was restored at all (default: every one). Raises ManifestError for a file that
-    is no manifest, OSError where the tree cannot be read.
+    `root_of` says for an entry under which root it was restored, None for one that was not (default: all under
+    `root`). Raises ManifestError for a file that is no manifest, OSError where a tree cannot be read.
     """
-    found, links, known = Comparison(), _Links(), set()
-    real = _Real(root)
+    found, trees = Comparison(), {root: _Tree(root)} if root_of is None else {}
     for entry in entries(manifest):
-        if wanted is None or wanted(entry):
-            known.add(entry["path"])
-            _one(root, entry, real, (found, links))
-    links.judge(found)
-    _extra(root, known, found)
+        under = root if root_of is None else root_of(entry)
+        if under is not None:
+            _one(trees.setdefault(under, _Tree(under)), entry, found)
+    for tree in trees.values():
+        tree.links.judge(found)
+        _extra(tree, found)
     return found.result()
 
 
-class _Real:
-    """Whether the folders above a path are folders: nothing is followed out of the restored tree."""
+class _Tree:
+    """A restored tree: its root, the paths that belong there, its moving folders, its hard links, what is a folder."""
 
     def __init__(self, root):
-        self.root, self.seen = root, {b"": True}
+        self.root, self.known, self.moving, self.links = root, set(), set(), _Links()
+        self.seen = {b"": True}
 
-    def __call__(self, folder):
+    def real(self, folder):
+        """Whether a folder and those above it are folders: nothing is followed out of the restored tree."""
         if folder not in self.seen:
             try:
                 here = stat.S_ISDIR(os.lstat(self.root + folder).st_mode)
             except OSError:
                 here = False
-            self.seen[folder] = here and self(folder.rpartition(b"/")[0])
+            self.seen[folder] = here and self.real(folder.rpartition(b"/")[0])
         return self.seen[folder]
 
 
-def _one(root, entry, real, books):
-    found, links = books
+def _one(tree, entry, found):
     path = entry["path"]
-    place = root + path
-    there = os.lstat(place) if real(path.rpartition(b"/")[0]) and os.path.lexists(place) else None
-    if there is None and entry["t"] == "socket":
-        found.not_kept(path, "socket")
+    tree.known.add(path)
+    place, above = tree.root + path, path.rpartition(b"/")[0]
+    there = os.lstat(place) if tree.real(above) and os.path.lexists(place) else None
+    if entry.get("w") and entry["t"] == "dir":
+        tree.moving.add(path)
+    kind = TYPES.get(stat.S_IFMT(there.st_mode), "unknown") if there else "nothing"
+    vanished = there is None and entry.get("w") and above in tree.moving
+    if vanished or (entry.get("w") and kind == entry["t"]):
+        found.moves(path)
+    elif there is None and (entry["t"] == "socket" or entry.get("e")):
+        found.not_kept(path, "socket" if entry["t"] == "socket" else "unreadable")
         found.counts["unfaithful"] += 1
-        return
-    if there is None:
-        found.differs(path, "missing", entry["t"], "nothing")
+    elif kind != entry["t"]:
+        found.differs(path, "type" if there else "missing", entry["t"], kind)
         found.counts["different"] += 1
-        return
-    kind = TYPES.get(stat.S_IFMT(there.st_mode), "unknown")
-    if kind != entry["t"]:
-        found.differs(path, "type", entry["t"], kind)
-        found.counts["different"] += 1
-        return
-    if entry.get("w"):
-        if len(found.moving_named) < NAMED:
-            found.moving_named.append(encoded(path))
-        found.counts["moving"] += 1
-        return
-    links.saw(entry, there)
+    else:
+        _same_kind(tree, entry, there, found)
+
+
+def _same_kind(tree, entry, there, found):
+    path, place = entry["path"], tree.root + entry["path"]
+    tree.links.saw(entry, there)
     rows = [row for row in _rows(place, entry, there) if row[1] != row[2]]
     kept = dict(_unfaithful(entry, there, rows))
     rows = [row for row in rows if row[0] not in kept.values()]
@@ -124,8 +134,8 @@ def _one(root, entry, real, books):
         found.differs(path, name, asked, seen)
     for name in kept:
         found.not_kept(path, name)
-    links.ended(path, "different" if rows else "unfaithful" if kept else "equal")
-    found.bytes += entry["s"] if kind == "file" else 0
+    tree.links.ended(path, "different" if rows else "unfaithful" if kept else "equal")
+    found.bytes += entry["s"] if entry["t"] == "file" else 0
 
 
 def _rows(place, entry, there):
@@ -138,9 +148,9 @@ def _rows(place, entry, there):
     yield "xattr", dict(entry.get("x", {})), attributes(place)
     if kind == "file":
         yield "size", entry["s"], there.st_size
-        yield "content", entry["h"], content(place)
+        yield "content", entry.get("h"), content(place) if entry.get("h") else None
     elif kind == "symlink":
-        yield "link", entry["l"], encoded(os.readlink(place))
+        yield "link", entry.get("l"), encoded(os.readlink(place))
     elif kind in ("char", "block"):
         yield "device", entry.get("r"), f"{os.major(there.st_rdev)}:{os.minor(there.st_rdev)}"
 
@@ -177,6 +187,8 @@ def _unfaithful(entry, there, rows):
         written = replaced(target)
         if written != target and any(row[0] == "link" and row[2] == encoded(written) for row in rows):
             yield "link_target", "link"
+    if entry.get("e"):
+        yield "unreadable", ""
     if entry.get("z") and not {"size", "content"} & names and there.st_blocks * 512 >= there.st_size:
         yield "sparse", ""
 
@@ -242,17 +254,21 @@ class _Links:
                     self.fates[path] = "unfaithful"
 
 
-def _extra(root, known, found):
+def _extra(tree, found):
     """Count what is in the tree and in no entry; the folders that only lead to entries are none."""
-    leading = {path[:end] for path in known for end in _ends(path)}
+    leading = {path[:end] for path in tree.known for end in _ends(path)}
     pending = [b""]
     while pending:
         folder = pending.pop()
-        with os.scandir(root + folder or b"/") as inside:
+        with os.scandir(tree.root + folder or b"/") as inside:
             for item in sorted(inside, key=lambda item: item.name):
                 path = folder + b"/" + item.name
-                if path not in known and path not in leading:
-                    found.differs(path, "extra", "nothing", "something")
+                if path not in tree.known and path not in leading:
+                    if folder in tree.moving:
+                        tree.moving.add(path)
+                        found.appeared += 1
+                    else:
+                        found.differs(path, "extra", "nothing", "something")
                 if item.is_dir(follow_symlinks=False):
                     pending.append(path)
 

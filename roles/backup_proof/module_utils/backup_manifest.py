@@ -13,7 +13,7 @@ import json
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 KINDS = ("file", "dir", "symlink", "fifo", "socket", "char", "block")
-NUMBERS = ("u", "g", "s", "n")
+NUMBERS = ("u", "g", "n")
 
 
 class ManifestError(Exception):
@@ -72,9 +72,11 @@ def _entry(line, number):
     path = decoded(text)
     if encoded(path) != text or not _plain(path):
         raise ManifestError(f"line {number}: {text[:200]} is no plain absolute path")
-    if any(type(entry.get(key)) is not int for key in NUMBERS) or not _octal(entry.get("m")):
+    numbers = NUMBERS + (("s",) if kind == "file" else ())
+    if any(type(entry.get(key)) is not int for key in numbers) or not _octal(entry.get("m")):
         raise ManifestError(f"line {number}: {text[:200]}: mode, owner, size or time is missing")
-    if not isinstance(entry.get({"file": "h", "symlink": "l"}.get(kind, "p")), str):
+    read = not entry.get("e") and not entry.get("w")
+    if not isinstance(entry.get({"file": "h", "symlink": "l"}.get(kind, "p")), str) and read:
         raise ManifestError(f"line {number}: {text[:200]}: a {kind} without its digest or target")
     if not isinstance(entry.get("x", {}), dict):
         raise ManifestError(f"line {number}: {text[:200]}: attributes that are no object")

@@ -9,11 +9,12 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,9 +40,36 @@ def proof(name: str) -> ModuleType:
     """Load a module of backup_proof, after those it imports."""
     order = ("backup_manifest", "backup_compare", "backup_canary", "backup_restic", "backup_database")
     for each in order[: order.index(name)]:
-        if (ROLES / "backup_proof/module_utils" / f"{each}.py").exists():
-            load("backup_proof", each)
+        load("backup_proof", each)
     return load("backup_proof", name)
+
+
+def drilling() -> tuple[ModuleType, ModuleType]:
+    """Load the modules of backup_drill: the drill and the sabotage."""
+    proof("backup_database")
+    return load("backup_drill", "backup_drilling"), load("backup_drill", "backup_sabotage")
+
+
+def plant_canaries(folder: Path, seed: bytes, counter: int) -> None:
+    """Write canary files as docs/reference/backup_formats.md says."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    sizes = {
+        b"plain": 70_000, b"empty": 0, b"with spaces ": 33, "accents-é-ü-日本-🐤".encode(): 1_000, b"new\nline": 64,
+        b"not-utf8-\xff\xfe": 65, b"hard-link-1": 500, b"extended-attribute": 10, b"sparse": 4_096,
+    }  # fmt: skip
+
+    def text(name: bytes, size: int) -> bytes:
+        start = b"\0".join((seed, name, str(counter).encode(), b""))
+        return b"".join(hashlib.sha256(start + str(i).encode()).digest() for i in range(size // 32 + 1))[:size]
+
+    for name, size in sizes.items():
+        with Path(os.fsdecode(bytes(folder) + b"/" + name)).open("wb") as file:
+            file.seek(1 << 20 if name == b"sparse" else 0)
+            file.write(text(name, size))
+    os.link(folder / "hard-link-1", folder / "hard-link-2")
+    os.symlink("with spaces ", folder / "symbolic-link")
+    os.setxattr(folder / "extended-attribute", "user.provisioner", text(b"extended-attribute", 32))
 
 
 def quoted(path: bytes) -> str:
@@ -82,7 +110,7 @@ def entry(path: bytes, groups: dict[tuple[int, int], int], **more: object) -> di
 
 
 def write_manifest(
-    file: Path, tops: Iterable[bytes], *, run: str = "0" * 32, moving: Iterable[bytes] = (), more: object = None
+    file: Path, tops: Iterable[bytes], *, run: str = "0" * 32, moving: Iterable[bytes] = (), counter: int = 1
 ) -> Path:
     """Write the manifest of the trees below `tops` as they are now."""
     tops = sorted(tops)
@@ -94,8 +122,17 @@ def write_manifest(
             inodes.setdefault((found.st_dev, found.st_ino), []).append(path)
     several = [inode for inode, names in inodes.items() if len(names) > 1]
     groups = {inode: number for number, inode in enumerate(several, 1)}
-    first = {"v": 1, "run": run, "counter": 1, "begun": "2026-11-30T00:00:00Z", "paths": [os.fsdecode(t) for t in tops]}
+    first: dict[str, object] = {"v": 1, "run": run, "counter": counter, "begun": "2026-11-30T00:00:00Z"}
+    first["paths"] = [os.fsdecode(top) for top in tops]
     written = set(moving)
     lines = [first, *(entry(path, groups, **({"w": True} if path in written else {})) for path in paths)]
     file.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
     return file
+
+
+def mark_moving(manifest: Path, paths: set[bytes]) -> None:
+    """Say of these that they changed while they were read."""
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    for line in lines[1:]:
+        line.update({"w": True} if unquote_to_bytes(line["p"]) in paths else {})
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))

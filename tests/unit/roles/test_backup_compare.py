@@ -223,7 +223,7 @@ def test_only_what_was_wanted_is_compared(tmp_path: Path) -> None:
         name = Path(os.fsdecode(path))
         if name.name not in ("other", "d", "saved"):
             name.unlink()
-    table = found(root, manifest, wanted=lambda entry: entry["path"].endswith(b"/other"))
+    table = found(root, manifest, root_of=lambda entry: bytes(root) if entry["path"].endswith(b"/other") else None)
     assert (table["compared"], table["equal"], table["differences"]) == (1, 1, {})
     assert found(root, manifest)["differences"]["missing"] == 7
 
@@ -274,3 +274,35 @@ def test_a_second_way_of_comparing_agrees(
     assert table["differences"].get("extra", 0) == len(after.keys() - before.keys())
     both = before.keys() & after.keys()
     assert table["equal"] - 1 == sum(before[path] == after[path] for path in both)
+
+
+def test_only_where_its_folder_moved_may_something_appear_or_vanish(tmp_path: Path) -> None:
+    top = plant(tmp_path / "saved")
+    place = restored(top, tmp_path / "root")
+    inner = bytes(top / "d")
+    written = [inner + b"/other", bytes(top / "empty")]
+    (place / "d" / "other").unlink()
+    (place / "d" / "new").mkdir()
+    (place / "d" / "new" / "file").touch()
+    moved = write_manifest(tmp_path / "moved.jsonl", [bytes(top)], moving=[*written, inner])
+    table = found(tmp_path / "root", moved)
+    assert (table["differences"], table["moving"], table["appeared"]) == ({}, 3, 2)
+    still = write_manifest(tmp_path / "still.jsonl", [bytes(top)], moving=written)
+    assert found(tmp_path / "root", still)["differences"] == {"extra": 2, "missing": 1, "mtime": 1}
+    (place / "empty").unlink()  # its folder says that nothing came or went
+    assert found(tmp_path / "root", moved)["differences"]["missing"] == 1
+
+
+def test_what_could_not_be_read_is_listed(tmp_path: Path) -> None:
+    top = tmp_path / "saved"
+    top.mkdir()
+    (top / "locked").write_bytes(b"x")
+    manifest = write_manifest(tmp_path / "manifest.jsonl", [bytes(top)])
+    text = manifest.read_text().replace('"h": "', '"e": "EACCES", "was": "')
+    manifest.write_text(text)
+    place = restored(top, tmp_path / "root")
+    assert found(tmp_path / "root", manifest)["not_kept"] == {"unreadable": 1}
+    (place / "locked").unlink()
+    os.utime(place, ns=(os.stat(top).st_mtime_ns,) * 2)
+    table = found(tmp_path / "root", manifest)
+    assert (table["not_kept"], table["differences"], table["equal"]) == ({"unreadable": 1}, {}, 1)
