@@ -180,9 +180,10 @@ def walked(top: bytes, without: Iterable[bytes]) -> dict[bytes, tuple[object, ..
     return rows
 
 
-def alter(root: bytes, chance: random.Random) -> str:
-    """Do one thing to a restored tree, and say what."""
-    files = [path for path in objects(root) if stat.S_ISREG(os.lstat(path).st_mode) and b"canary" not in path]
+def alter(root: bytes, chance: random.Random, without: Iterable[bytes]) -> str:
+    """Do one thing to a restored tree, not to what moved, and say what."""
+    loose = {root + path for path in without}
+    files = [path for path in objects(root) if stat.S_ISREG(os.lstat(path).st_mode) and path not in loose]
     path = chance.choice(files)
     before, what = os.lstat(path), chance.choice(["byte", "mode", "owner", "mtime", "xattr", "missing", "extra"])
     if what == "byte":
@@ -242,7 +243,7 @@ def drilled(vault: Vault, done: list[Counter[str]], grove: list[dict[bytes, dict
     def compare(root: bytes, manifest: str, root_of: object) -> dict[str, Any]:
         table: dict[str, Any] = real(root, manifest, root_of)
         assert walked(root + bytes(vault.saved), loose) == walked(bytes(vault.saved), loose)
-        what = alter(root + bytes(keep.parent), chance)
+        what = alter(root + bytes(vault.saved), chance, loose)
         assert real(root, manifest, root_of)["differences"], f"{what} was not noticed"
         return table
 

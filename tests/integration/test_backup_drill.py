@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,15 @@ def test_a_drill_that_overruns_says_so_and_leaves_nothing(vault: Vault) -> None:
     assert vault.drill(seconds=0)["reasons"] == ["overrun"]
     assert vault.drill(seconds=1.2)["reasons"] == ["overrun"]
     assert not list((vault.place / "locks").iterdir())
+
+
+def test_a_drill_waits_for_the_job_that_has_the_vault(vault: Vault) -> None:
+    lock = vault.base / "ws-01.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        told = vault.drill(lock=str(lock), seconds=0.5)
+        assert (told["reasons"], str(lock) in told["text"]) == (["locked"], True)
+    assert vault.drill(lock=str(lock))["passed"]
 
 
 @pytest.mark.lab

@@ -17,6 +17,7 @@ from ansible.module_utils.backup_manifest import ManifestError, encoded, entries
 from ansible.module_utils.backup_restic import (
     Red,
     Repository,
+    alone,
     choose,
     fetch_manifest,
     instant,
@@ -32,12 +33,13 @@ def drill(order):
 
     `order` has `repository`, `password_file`, `snapshot` (the beginning of an id, empty: the newest), `share` (of the
     files, in 0..1; 1 is a full drill), `seed` (of the sample), `canary_seed`, `manifest_digest` (empty: not known),
-    `arrivals` (instants by snapshot), `folder`, `seconds` (the time limit) and `agent_state` (the agent's own folder).
+    `arrivals` (instants by snapshot), `folder`, `seconds` (the time limit), `agent_state` (the agent's own folder) and
+    `lock` (a file that the jobs of the repository lock, empty: none).
     """
     found = {"at": stamp(), "passed": False, "full": order["share"] >= 1, "reasons": [], "text": ""}
     began = time.monotonic()
     try:
-        with empty_place(order["folder"]) as folder:
+        with alone(order["lock"], began + order["seconds"]), empty_place(order["folder"]) as folder:
             _drill(order, folder, found, began + order["seconds"])
     except Red as red:
         found["reasons"], found["text"] = [red.code], red.text

@@ -17,7 +17,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from ansible.module_utils.backup_drilling import drill, empty_place, stamp
-from ansible.module_utils.backup_restic import Red, Repository, choose, refuse_small
+from ansible.module_utils.backup_restic import Red, Repository, alone, choose, refuse_small
 
 
 def sabotage(order, kinds):
@@ -25,15 +25,15 @@ def sabotage(order, kinds):
     found = {"at": stamp(), "passed": False, "full": False, "reasons": [], "text": "", "sabotage": []}
     began = time.monotonic()
     try:
-        before = digest(order["repository"])
-        with empty_place(order["folder"]) as folder:
+        with alone(order["lock"], began + order["seconds"]), empty_place(order["folder"]) as folder:
+            before = digest(order["repository"])
             refuse_small(folder, before["bytes"] * 2)
             control = _try(order, folder, "none", lambda *_: {})
             found["sabotage"].append(control | {"noticed": not control["passed"]})
             for kind in kinds if control["passed"] else ():
                 tried = _try(order, folder, kind, DAMAGES[kind])
                 found["sabotage"].append(tried | {"noticed": not tried["passed"]})
-        found["untouched"] = digest(order["repository"]) == before
+            found["untouched"] = digest(order["repository"]) == before
         _judge(found, control, kinds)
     except Red as red:
         found["reasons"], found["text"] = [red.code], red.text
@@ -66,7 +66,7 @@ def _try(order, folder, kind, damage):
     try:
         repository = Repository(copy, order["password_file"], scratch=scratch, deadline=deadline)
         changed = damage(repository, order) or {}
-        mine = {**order, "repository": copy, "folder": os.path.join(folder, "drill"), "share": 1, **changed}
+        mine = {**order, "repository": copy, "folder": os.path.join(folder, "drill"), "share": 1, "lock": "", **changed}
         told = drill(mine)
     finally:
         shutil.rmtree(copy)

@@ -23,7 +23,7 @@ PLAIN = ("--no-owner", "--no-privileges", "--exit-on-error")
 TABLES = (
     "SELECT json_object_agg(quote_ident(schemaname) || '.' || quote_ident(tablename), (xpath('/row/n/text()', "
     "query_to_xml(format('SELECT count(*) AS n FROM %I.%I', schemaname, tablename), false, true, '')))[1]::text::bigint) "
-    "FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    "FROM pg_tables WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'"
 )
 """Rows by table: one question for all tables of a database, as the agent asks it."""
 

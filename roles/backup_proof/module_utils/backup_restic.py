@@ -7,6 +7,7 @@ verified, since restic can lose hard links in one that is not empty and say noth
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
 from ansible.module_utils.backup_manifest import digest, entries, header
@@ -114,6 +116,24 @@ class Repository:
             os.makedirs(place, mode=0o700, exist_ok=True)  # restic makes none where it found nothing to restore
             roots |= dict.fromkeys(part, os.fsencode(place))
         return roots
+
+
+@contextmanager
+def alone(lock, deadline):
+    """Hold a file's lock (empty: none) while the block lasts: what a store's own jobs hold while they work on a vault."""
+    if not lock:
+        yield
+        return
+    with open(lock, "a", encoding="utf-8") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Red("locked", f"another job had {lock} until the time limit was over") from None
+                time.sleep(0.2)
+        yield
 
 
 class _Heard:
