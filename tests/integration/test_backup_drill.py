@@ -30,8 +30,21 @@ def test_a_drill_of_what_is_there_passes_and_is_measured(vault: Vault) -> None:
     assert told["at"] <= told["ended"]
     digest = proof("backup_manifest").digest(str(vault.state / "manifest.jsonl"))
     assert told["manifest"] == digest
-    assert vault.drill(manifest_digest=digest)["manifest_known"]
-    assert vault.drill(manifest_digest="0" * 64)["reasons"] == ["manifest_changed"]
+    assert vault.drill(manifests={told["snapshot"]: digest})["manifest_known"]
+    assert vault.drill(manifests={told["snapshot"]: "0" * 64})["reasons"] == ["manifest_changed"]
+
+
+def test_a_look_restores_nothing_and_says_what_is_in_the_way(vault: Vault) -> None:
+    told = drill_module.look(vault.order())
+    assert (told["passed"], "compared" in told, told["manifest_known"]) == (True, False, False)
+    assert drill_module.look(vault.order(snapshot="0" * 64))["reasons"] == ["no_snapshot"]
+
+
+def test_a_snapshot_whose_time_and_arrival_do_not_go_together_is_red(vault: Vault) -> None:
+    at = vault.drill()
+    assert vault.drill(arrivals={at["snapshot"]: at["of"]})["passed"]
+    for arrived in ("2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"):
+        assert vault.drill(arrivals={at["snapshot"]: arrived})["reasons"] == ["forged_time"]
 
 
 def test_an_older_snapshot_is_drilled_by_its_name(vault: Vault) -> None:

@@ -11,12 +11,14 @@ task. Nothing is changed, so check mode reads the same.
 from __future__ import annotations
 
 from ansible.module_utils.acceptance_backup import READERS as BACKUP
+from ansible.module_utils.acceptance_backup_report import READERS as BACKUP_REPORT
 from ansible.module_utils.acceptance_backup_store import READERS as BACKUP_STORE
 from ansible.module_utils.acceptance_baseline import READERS as BASELINE
 from ansible.module_utils.acceptance_hardware import READERS as HARDWARE
 from ansible.module_utils.acceptance_identity import READERS as IDENTITY
 from ansible.module_utils.acceptance_network import READERS as NETWORK
 from ansible.module_utils.acceptance_peripherals import READERS as PERIPHERALS
+from ansible.module_utils.acceptance_proof import READERS as PROOF
 from ansible.module_utils.acceptance_rows import table
 from ansible.module_utils.acceptance_software import READERS as SOFTWARE
 from ansible.module_utils.acceptance_updates import READERS as UPDATES
@@ -31,7 +33,9 @@ READERS = {
     **PERIPHERALS,
     **UPDATES,
     **BACKUP,
+    **BACKUP_REPORT,
     **BACKUP_STORE,
+    **PROOF,
 }
 
 

@@ -32,15 +32,24 @@ def drill(order):
     """Given an order, do the drill and return what is to be told of it: never raises for bad news, never without `passed`.
 
     `order` has `repository`, `password_file`, `snapshot` (the beginning of an id, empty: the newest), `share` (of the
-    files, in 0..1; 1 is a full drill), `seed` (of the sample), `canary_seed`, `manifest_digest` (empty: not known),
-    `arrivals` (instants by snapshot), `folder`, `seconds` (the time limit), `agent_state` (the agent's own folder) and
-    `lock` (a file that the jobs of the repository lock, empty: none).
+    files, in 0..1; 1 is a full drill), `seed` (of the sample), `canary_seed`, `manifests` (the digests that the log has)
+    and `arrivals` (instants), both by snapshot, `folder`, `seconds` (the time limit), `agent_state` (the agent's own
+    folder) and `lock` (a file that the jobs of the repository lock, empty: none).
     """
+    return _told(order, _drill)
+
+
+def look(order):
+    """Given an order, say whether the drill could begin: nothing is restored, and `compared` is not there."""
+    return _told(order, _prepare)
+
+
+def _told(order, work):
     found = {"at": stamp(), "passed": False, "full": order["share"] >= 1, "reasons": [], "text": ""}
     began = time.monotonic()
     try:
         with alone(order["lock"], began + order["seconds"]), empty_place(order["folder"]) as folder:
-            _drill(order, folder, found, began + order["seconds"])
+            work(order, folder, found, began + order["seconds"])
     except Red as red:
         found["reasons"], found["text"] = [red.code], red.text
     except ManifestError as error:
@@ -77,8 +86,9 @@ def empty_place(folder):
         shutil.rmtree(os.fsencode(folder))
 
 
-def _drill(order, folder, found, deadline):
-    scratch, tree, manifest = (os.path.join(folder, name) for name in ("scratch", "tree", "manifest.jsonl"))
+def _prepare(order, folder, found, deadline):
+    """Find the snapshot and its manifest; return the repository, whether an entry is wanted (None: all), the manifest."""
+    scratch, manifest = os.path.join(folder, "scratch"), os.path.join(folder, "manifest.jsonl")
     os.mkdir(scratch, 0o700)
     repository = Repository(order["repository"], order["password_file"], scratch=scratch, deadline=deadline)
     found["restic"] = ".".join(map(str, repository.version))
@@ -86,13 +96,20 @@ def _drill(order, folder, found, deadline):
     arrivals = {name: instant(at) for name, at in order["arrivals"].items()}
     refuse_forged(snapshots, now=datetime.now(timezone.utc), arrivals=arrivals, folder=order["repository"])
     saved, described = choose(snapshots, order["snapshot"])
-    found |= {"snapshot": saved["id"], "original": saved.get("original") or "", "of": f"{saved['at']:%Y-%m-%dT%H:%M:%SZ}"}
-    found["manifest"] = fetch_manifest(repository, described, manifest, known=order["manifest_digest"])
-    found["manifest_known"] = bool(order["manifest_digest"])
+    original = saved.get("original") or ""
+    found |= {"snapshot": saved["id"], "original": original, "of": f"{saved['at']:%Y-%m-%dT%H:%M:%SZ}"}
+    known = order["manifests"].get(saved["id"]) or order["manifests"].get(original) or ""
+    found["manifest"] = fetch_manifest(repository, described, manifest, known=known)
+    found["manifest_known"] = bool(known)
     wanted = None if found["full"] else _chosen(order)
     refuse_small(folder, need(manifest, sparse=repository.sparse, wanted=wanted))
-    began = time.monotonic()
-    roots = repository.restore(saved["id"], tree, None if wanted is None else _paths(manifest, wanted))
+    return repository, wanted, manifest
+
+
+def _drill(order, folder, found, deadline):
+    repository, wanted, manifest = _prepare(order, folder, found, deadline)
+    tree, began = os.path.join(folder, "tree"), time.monotonic()
+    roots = repository.restore(found["snapshot"], tree, None if wanted is None else _paths(manifest, wanted))
     found["restore_ms"] = _since(began)
     began = time.monotonic()
     found["databases"] = load_dumps(tree, order["agent_state"], folder, deadline) if found["full"] else []
@@ -102,7 +119,7 @@ def _drill(order, folder, found, deadline):
     table = compare(os.fsencode(tree), manifest, None if wanted is None else lambda entry: roots.get(entry["path"]))
     found["compare_ms"] = _since(began)
     found["compared"] = table
-    place = (lambda path: roots.get(path)) if roots else (lambda _path: os.fsencode(tree))
+    place = roots.get if wanted else (lambda _path: os.fsencode(tree))
     found["canaries"] = check_canaries(place, order["canary_seed"], header(manifest)["counter"], order["agent_state"])
     _judge(found)
 

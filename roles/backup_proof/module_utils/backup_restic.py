@@ -72,10 +72,13 @@ class Repository:
         code, late = 0, False
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "TMPDIR": self.scratch, "LC_ALL": "C.UTF-8"}
         with open(into or os.devnull, "wb") as file:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file if into else subprocess.PIPE, stderr=subprocess.PIPE,
-                env=environment, start_new_session=True, cwd="/",
-            )  # fmt: skip
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=file if into else subprocess.PIPE,
+                    stderr=subprocess.PIPE, env=environment, start_new_session=True, cwd="/",
+                )  # fmt: skip
+            except FileNotFoundError:
+                raise Red("no_restic", "restic is not installed here") from None
             said, complaints = _Heard(process.stdout, MOST), _Heard(process.stderr, 1 << 16)
             try:
                 code = process.wait(max(self.deadline - time.monotonic(), 0))

@@ -57,7 +57,7 @@ class Vault:
     def order(self, **more: object) -> dict[str, Any]:
         return {
             "repository": str(self.place), "password_file": str(self.password), "snapshot": "", "share": 1, "seed": "s",
-            "canary_seed": SEED, "manifest_digest": "", "arrivals": {}, "folder": str(self.base / "drill"),
+            "canary_seed": SEED, "manifests": {}, "arrivals": {}, "folder": str(self.base / "drill"),
             "seconds": 300, "agent_state": str(self.state), "lock": "",
         } | more  # fmt: skip
 
