@@ -122,5 +122,6 @@ class _Cluster:
             raise Red("overrun", f"{program} did not end within the time limit") from None
         if done.returncode:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-            raise Red("database", f"{program} ended with {done.returncode}: {lines[-1][:300]}")
+            why = next((line for line in lines if "error:" in line.lower()), lines[-1])
+            raise Red("database", f"{program} ended with {done.returncode}: {why[:300]}")
         return done.stdout.decode("utf-8")

@@ -173,6 +173,7 @@ class AnsibleExecutor:
             packages=translate.packages(watch.stats, order.step),
             levels=translate.levels(watch.stats, order.step, watch.secrets),
             backups=translate.backups(watch.stats, order.step, watch.secrets),
+            proofs=translate.proofs(watch.stats, order.step, watch.secrets),
             message=watch.last_words if broken else "",
         )
 

@@ -7,10 +7,11 @@ is not there: a snapshot that cannot be read is none, a report that cannot be re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from provisioner.execution.forms import CODE, DIGEST, mapping, matching, number, sequence
 from provisioner.execution.texts import clean
 from provisioner.model.backup import (
     AgentReport,
@@ -31,11 +32,8 @@ BACKUPS = "provisioner_backups"
 MOST_SNAPSHOTS = 5000
 MOST_AGENTS = 1000
 MOST_PROBLEMS = 20
-LARGEST = 1 << 53
 
-_DIGEST = re.compile("[0-9a-f]{64}")
 _RUN = re.compile("[0-9a-f]{32}")
-_CODE = re.compile("[a-z][a-z_]{0,39}")
 _TAG = re.compile("[a-z0-9][a-z0-9:._-]{0,79}")
 _SUBSET = re.compile("[0-9]{1,3}/[0-9]{1,3}")
 _NAME = re.compile("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -48,17 +46,17 @@ def machine_report(value: object, secrets: tuple[str, ...]) -> MachineReport | N
     """Given what one machine left, return it; None where it is no report at all."""
     if not isinstance(value, Mapping):
         return None
-    agents = _mapping(value.get("agents"))
+    agents = mapping(value.get("agents"))
     stored = {
         name: report
         for name, said in list(agents.items())[:MOST_AGENTS]
-        if isinstance(name, str) and _NAME.fullmatch(name) and (report := _store(_mapping(said), secrets)) is not None
+        if isinstance(name, str) and _NAME.fullmatch(name) and (report := _store(mapping(said), secrets)) is not None
     }
     return MachineReport(
         booted=instant(value.get("booted")),
-        agent=_agent(_mapping(value.get("agent")), secrets),
-        completed=_agent(_mapping(value.get("completed")), secrets),
-        unreadable=len(_sequence(value.get("unreadable"))),
+        agent=_agent(mapping(value.get("agent")), secrets),
+        completed=_agent(mapping(value.get("completed")), secrets),
+        unreadable=len(sequence(value.get("unreadable"))),
         agents=stored,
     )
 
@@ -76,7 +74,7 @@ def instant(value: object) -> int | None:
 
 def _agent(said: Mapping[str, object], secrets: tuple[str, ...]) -> AgentReport | None:
     begun, state = instant(said.get("begun")), said.get("state")
-    run = _matching(said.get("run"), _RUN)
+    run = matching(said.get("run"), _RUN)
     known = {one.value: one for one in RunState}
     if begun is None or not run or not isinstance(state, str) or state not in known:
         return None
@@ -86,12 +84,12 @@ def _agent(said: Mapping[str, object], secrets: tuple[str, ...]) -> AgentReport 
         begun=begun,
         ended=instant(said.get("ended")),
         state=known[state],
-        reason=_matching(said.get("reason"), _CODE),
+        reason=matching(said.get("reason"), CODE),
         text=clean(said.get("text") or "", secrets),
-        snapshot=_matching(said.get("snapshot"), _DIGEST),
-        manifest=_matching(said.get("manifest"), _DIGEST),
+        snapshot=matching(said.get("snapshot"), DIGEST),
+        manifest=matching(said.get("manifest"), DIGEST),
         missing=len(missing) if isinstance(missing, list) else 0,
-        **{key: _number(said.get(key)) for key in ("unreadable", "files", "bytes", "seconds")},
+        **{key: number(said.get(key)) for key in ("unreadable", "files", "bytes", "seconds")},
     )
 
 
@@ -99,28 +97,28 @@ def _store(said: Mapping[str, object], secrets: tuple[str, ...]) -> StoreReport 
     at = instant(said.get("at"))
     if at is None:
         return None
-    inbox, vault = _mapping(said.get("inbox")), _mapping(said.get("vault"))
+    inbox, vault = mapping(said.get("inbox")), mapping(said.get("vault"))
     return StoreReport(
         at=at,
         inbox=tuple(_snapshots(inbox.get("snapshots"))),
-        inbox_checked=_checked(_mapping(inbox.get("checked")), secrets),
-        quota=_number(inbox.get("quota_bytes")),
-        free=_number(inbox.get("free_bytes")),
+        inbox_checked=_checked(mapping(inbox.get("checked")), secrets),
+        quota=number(inbox.get("quota_bytes")),
+        free=number(inbox.get("free_bytes")),
         vault=tuple(_snapshots(vault.get("snapshots"))),
-        vault_checked=_checked(_mapping(vault.get("checked")), secrets),
-        vault_bytes=_number(vault.get("bytes")),
+        vault_checked=_checked(mapping(vault.get("checked")), secrets),
+        vault_bytes=number(vault.get("bytes")),
         problems=tuple(_problems(said.get("problems"), at, secrets)),
     )
 
 
 def _snapshots(value: object) -> Iterator[Snapshot]:
     """A snapshot whose verdict is another word than ok is not believed; a vault's have none."""
-    for said in map(_mapping, _sequence(value)[-MOST_SNAPSHOTS:]):
-        name, at, arrived = _matching(said.get("id"), _DIGEST), instant(said.get("time")), instant(said.get("arrived"))
+    for said in map(mapping, sequence(value)[-MOST_SNAPSHOTS:]):
+        name, at, arrived = matching(said.get("id"), DIGEST), instant(said.get("time")), instant(said.get("arrived"))
         if not name or at is None or arrived is None:
             continue
-        tags = (tag for tag in _sequence(said.get("tags"))[:16] if isinstance(tag, str) and _TAG.fullmatch(tag))
-        original = _matching(said.get("original"), _DIGEST)
+        tags = (tag for tag in sequence(said.get("tags"))[:16] if isinstance(tag, str) and _TAG.fullmatch(tag))
+        original = matching(said.get("original"), DIGEST)
         yield Snapshot(name, original, at, arrived, tuple(tags), sound=said.get("verdict", "ok") == "ok")
 
 
@@ -129,35 +127,19 @@ def _checked(said: Mapping[str, object], secrets: tuple[str, ...]) -> Checked | 
     if at is None:
         return None
     text = clean(said.get("text") or "", secrets)
-    return Checked(at, said.get("ok") is True, text, _matching(said.get("subset"), _SUBSET))
+    return Checked(at, said.get("ok") is True, text, matching(said.get("subset"), _SUBSET))
 
 
 def _problems(value: object, at: int, secrets: tuple[str, ...]) -> Iterator[StoreProblem]:
     """One that cannot be read is a problem all the same."""
-    for said in map(_mapping, _sequence(value)[:MOST_PROBLEMS]):
+    for said in map(mapping, sequence(value)[:MOST_PROBLEMS]):
         since = instant(said.get("since"))
-        code = _matching(said.get("code"), _CODE) or "unreadable_problem"
+        code = matching(said.get("code"), CODE) or "unreadable_problem"
         yield StoreProblem(code, clean(said.get("text") or "", secrets), at if since is None else since)
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _sequence(value: object) -> Sequence[object]:
-    return value if isinstance(value, (list, tuple)) else ()
-
-
-def _matching(value: object, form: re.Pattern[str]) -> str:
-    return value if isinstance(value, str) and form.fullmatch(value) else ""
-
-
-def _number(value: object) -> int:
-    return value if type(value) is int and 0 <= value <= LARGEST else 0
 
 
 def reports(table: object, names: Iterable[str], secrets: Iterable[str]) -> dict[str, MachineReport]:
     """Given the statistic BACKUPS, return the report of each of the machines that left one."""
-    said, hidden = _mapping(table), tuple(secrets)
+    said, hidden = mapping(table), tuple(secrets)
     found = {name: machine_report(said.get(name), hidden) for name in names}
     return {name: report for name, report in found.items() if report is not None}

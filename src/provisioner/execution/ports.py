@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from provisioner.model.asset import Asset
     from provisioner.model.backup import MachineReport
+    from provisioner.model.drill import ProofReport
     from provisioner.model.event import Event
     from provisioner.model.intervention import Check
     from provisioner.model.package import PackageChange
@@ -171,6 +172,7 @@ class RunResult:
     packages: Mapping[str, tuple[PackageChange, ...]] = field(default_factory=dict)
     levels: Mapping[str, PatchLevel] = field(default_factory=dict)
     backups: Mapping[str, MachineReport] = field(default_factory=dict)
+    proofs: Mapping[str, ProofReport] = field(default_factory=dict)
     message: str = ""
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from provisioner.execution import backup_reports
+from provisioner.execution import backup_reports, proof_reports
 from provisioner.execution.ports import Tally
 from provisioner.execution.texts import clean
 from provisioner.model.debian import PACKAGE, RELEASE, VERSION
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from provisioner.model.backup import MachineReport
+    from provisioner.model.drill import ProofReport
     from provisioner.model.plan import Step
 
 KINDS: Mapping[str, EventKind] = {
@@ -242,3 +243,9 @@ def backups(record: Mapping[str, object], step: Step, secrets: Iterable[str] = (
     """Given the record `playbook_on_stats`, return what each asset of the step reports of backups."""
     artifact = _mapping(_mapping(record.get("event_data")).get("artifact_data"))
     return backup_reports.reports(artifact.get(backup_reports.BACKUPS), step.assets, secrets)
+
+
+def proofs(record: Mapping[str, object], step: Step, secrets: Iterable[str] = ()) -> dict[str, ProofReport]:
+    """Given the record `playbook_on_stats`, return what each asset of the step reports of proofs of backups."""
+    artifact = _mapping(_mapping(record.get("event_data")).get("artifact_data"))
+    return proof_reports.proofs(artifact.get(proof_reports.PROOFS), step.assets, secrets)

@@ -73,4 +73,5 @@ def judge(name: str, result: RunResult, *, clause: str, failed_task: str | None)
         packages=result.packages.get(name, ()),
         level=result.levels.get(name),
         backups=result.backups.get(name),
+        proof=result.proofs.get(name),
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from provisioner.model.backup import MachineReport
+    from provisioner.model.drill import ProofReport
     from provisioner.model.mission import MissionKind
     from provisioner.model.package import PackageChange
     from provisioner.model.patch_level import PatchLevel
@@ -86,7 +87,7 @@ class AssetResult:
     """What one machine ended as: counts of tasks, the acceptance table, the first failed task, packages chosen for it.
 
     When the run was stopped and no task had failed, `failed_task` is the last one seen. `level` is what a scan read,
-    `backups` what it reported of backups.
+    `backups` what it reported of backups, `proof` what a proof of one came to.
     """
 
     name: str
@@ -99,6 +100,7 @@ class AssetResult:
     packages: tuple[PackageChange, ...] = ()
     level: PatchLevel | None = None
     backups: MachineReport | None = None
+    proof: ProofReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from provisioner.execution.backup_reports import (
     BACKUPS,
-    LARGEST,
     MOST_PROBLEMS,
     MOST_SNAPSHOTS,
     instant,
     machine_report,
     reports,
 )
+from provisioner.execution.forms import LARGEST
 from provisioner.execution.translate import backups
 from provisioner.model.backup import AgentReport, Checked, RunState, Snapshot, StoreProblem
 from provisioner.model.plan import Step
