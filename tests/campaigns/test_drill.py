@@ -40,12 +40,29 @@ HOLES_ARE_KEPT, TARGETS_ARE_KEPT = (0, 15), (0, 16)
 
 names = st.one_of(
     st.binary(min_size=1, max_size=20),
-    st.sampled_from([b"new\nline", b"\xff\xfe", "é 日本 🐤".encode(), b"*?[x]", b"back\\slash", b" ", b"-n", b"x" * 255, b"%41"]),
+    st.sampled_from(
+        [b"new\nline", b"\xff\xfe", "é 日本 🐤".encode(), b"*?[x]", b"back\\slash", b" ", b"-n", b"x" * 255, b"%41"]
+    ),
 ).map(lambda raw: raw.replace(b"/", b"|").replace(b"\0", b"0"))
 names = names.filter(lambda raw: raw not in (b".", b".."))
-kinds = st.sampled_from(
-    ["file", "file", "empty", "sparse", "link", "bytes_link", "twin", "linked_link", "fifo", "socket", "dir", "moving", "comes", "goes"]
-)
+KINDS = [
+    "file",
+    "file",
+    "empty",
+    "sparse",
+    "link",
+    "bytes_link",
+    "twin",
+    "linked_link",
+    "fifo",
+    "socket",
+    "dir",
+    "moving",
+    "comes",
+    "goes",
+]
+kinds = st.sampled_from(KINDS)
+attributes = st.sampled_from(["user.a", "user.b", "trusted.c", "security.d"])
 nodes = st.fixed_dictionaries(
     {
         "kind": kinds,
@@ -53,7 +70,7 @@ nodes = st.fixed_dictionaries(
         "mode": st.sampled_from([0o000, 0o400, 0o644, 0o755, 0o2755, 0o4711, 0o1777]),
         "owner": st.tuples(st.integers(0, 70_000), st.integers(0, 70_000)),
         "at": st.integers(-(10**9), 4 * 10**9).map(lambda at: at * 10**9 + 123_456_789),
-        "xattr": st.dictionaries(st.sampled_from(["user.a", "user.b", "trusted.c", "security.d"]), st.binary(max_size=60), max_size=2),
+        "xattr": st.dictionaries(attributes, st.binary(max_size=60), max_size=2),
         "acl": st.booleans(),
         "below": st.integers(0, 5),
     }
@@ -62,7 +79,13 @@ trees = st.dictionaries(names, nodes, min_size=1, max_size=10)
 
 ACL = struct.pack("<I", 2) + b"".join(
     struct.pack("<HHI", tag, allowed, who)
-    for tag, allowed, who in ((1, 6, 2**32 - 1), (2, 4, 4711), (4, 4, 2**32 - 1), (16, 4, 2**32 - 1), (32, 0, 2**32 - 1))
+    for tag, allowed, who in (
+        (1, 6, 2**32 - 1),
+        (2, 4, 4711),
+        (4, 4, 2**32 - 1),
+        (16, 4, 2**32 - 1),
+        (32, 0, 2**32 - 1),
+    )
 )
 """An access list as the kernel has it (acl(5)): u::rw- u:4711:r-- g::r-- m::r-- o::---"""
 
@@ -107,7 +130,7 @@ class Grown:
             self.write(path, node)
 
     def write(self, path: bytes, node: dict[str, Any]) -> None:
-        with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        with open(path, "wb") as file:
             if node["kind"] == "sparse":
                 file.truncate(len(node["data"]) * 400 + 20_000)
                 file.seek(len(node["data"]) * 400)
@@ -141,10 +164,10 @@ class Grown:
         once = True
         while once or not stop.wait(0.005):
             for path in self.moving:
-                with open(path, "ab") as file:  # noqa: PTH123 - a path of bytes
+                with open(path, "ab") as file:
                     file.write(b"more")
             for path in self.comes if once else ():
-                with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+                with open(path, "wb") as file:
                     file.write(b"new")
             for path in self.goes if once else ():
                 os.unlink(path)
@@ -174,7 +197,7 @@ def walked(top: bytes, without: Iterable[bytes]) -> dict[bytes, tuple[object, ..
         if stat.S_ISREG(found.st_mode):
             digest = hashlib.sha256(Path(os.fsdecode(path)).read_bytes()).digest()
         said = os.readlink(path) if stat.S_ISLNK(found.st_mode) else b""
-        if said and not _is_text(said) or "\ufffd".encode() in said:
+        if not _is_text(said) or "\ufffd".encode() in said:
             said = b"?"
         rows[name] = (found.st_mode, found.st_uid, found.st_gid, found.st_mtime_ns, digest, said)
     return rows
@@ -187,7 +210,7 @@ def alter(root: bytes, chance: random.Random, without: Iterable[bytes]) -> str:
     path = chance.choice(files)
     before, what = os.lstat(path), chance.choice(["byte", "mode", "owner", "mtime", "xattr", "missing", "extra"])
     if what == "byte":
-        with open(path, "r+b") as file:  # noqa: PTH123 - a path of bytes
+        with open(path, "r+b") as file:
             old = file.read(1)
             file.seek(0)
             file.write(bytes([old[0] ^ 1]) if old else b"x")
@@ -218,7 +241,9 @@ def alter(root: bytes, chance: random.Random, without: Iterable[bytes]) -> str:
     suppress_health_check=list(HealthCheck),
 )
 @given(grove=st.lists(trees, min_size=TREES, max_size=TREES), chance=st.randoms(use_true_random=False))
-def drilled(vault: Vault, done: list[Counter[str]], grove: list[dict[bytes, dict[str, Any]]], chance: random.Random) -> None:
+def drilled(
+    vault: Vault, done: list[Counter[str]], grove: list[dict[bytes, dict[str, Any]]], chance: random.Random
+) -> None:
     shutil.rmtree(vault.saved)
     grown = [Grown(vault.saved / f"tree-{number}", tree) for number, tree in enumerate(grove)]
     keep = vault.saved / "tree-0" / "kept"  # something that every drill can compare
@@ -259,7 +284,8 @@ def drilled(vault: Vault, done: list[Counter[str]], grove: list[dict[bytes, dict
     assert (told["passed"], told["text"], table["differences"]) == (True, "", {}), table["named"]
     assert table["not_kept"] == +foreseen
     assert table["equal"] + table["unfaithful"] + table["moving"] == table["compared"]
-    done.append(Counter(trees=TREES, objects=table["compared"], moving=table["moving"], appeared=table["appeared"]) + foreseen)
+    seen = {"objects": table["compared"], "moving": table["moving"], "appeared": table["appeared"]}
+    done.append(Counter({"trees": TREES, **seen}) + foreseen)
 
 
 def test_every_tree_is_the_same_or_says_what_is_not_kept(tmp_path: Path) -> None:

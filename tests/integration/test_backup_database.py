@@ -23,7 +23,8 @@ database = proof("backup_database")
 restic = proof("backup_restic")
 
 TABLES = """
-CREATE TABLE people (id int PRIMARY KEY, name text); INSERT INTO people SELECT i, 'n' || i FROM generate_series(1, 40) i;
+CREATE TABLE people (id int PRIMARY KEY, name text);
+INSERT INTO people SELECT i, 'n' || i FROM generate_series(1, 40) i;
 CREATE SCHEMA "Odd schema"; CREATE TABLE "Odd schema"."a.b" (x int); INSERT INTO "Odd schema"."a.b" VALUES (1), (2);
 CREATE TABLE nothing (x int);
 """

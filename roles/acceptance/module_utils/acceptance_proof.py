@@ -12,9 +12,10 @@ from ansible.module_utils.acceptance_rows import compare, output, row
 def proof_program(check):
     """A program is at least of a version, by its own word."""
     word = "version" if check["program"] == "restic" else "--version"
-    found = re.search(r"(\d+)\.(\d+)", output(check["program"], word))
-    version = [int(part) for part in found.groups()] if found else []
-    yield row(check["name"], check["asked"], ".".join(map(str, version)) or "absent", ok=version >= list(check["least"]))
+    said = re.search(r"(\d+)\.(\d+)", output(check["program"], word))
+    version = [int(part) for part in said.groups()] if said else []
+    found = ".".join(map(str, version)) or "absent"
+    yield row(check["name"], check["asked"], found, ok=version >= list(check["least"]))
 
 
 def told(check):

@@ -2,9 +2,10 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
 """Do a restore drill of an agent from the vault on this machine, or drill damaged copies of the vault.
 
-Given `client`, `agent`, `canary_seed`, `snapshot`, `permille`, `lot`, `known`, `sabotage`, `seconds` and `folder`, return
-`drill`, what it came to. A drill that fails does not fail the task: what it came to is a row of the acceptance table. In
-check mode nothing is restored: the vault is opened, the snapshot and its manifest are found, and the room is looked at.
+Given `client`, `agent`, `canary_seed`, `snapshot`, `permille`, `lot`, `known`, `sabotage`, `seconds` and `folder`,
+return `drill`, what it came to. A drill that fails does not fail the task: what it came to is a row of the acceptance
+table. In check mode nothing is restored: the vault is opened, the snapshot and its manifest are found, and the room is
+looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ AGENT_STATE = "/var/lib/provisioner/backup"
 
 
 def order_of(asked):
-    """Given the module's parameters, return the order of the drill: where the store keeps things is the store's word."""
+    """Given the module's parameters, return the order of the drill; where a store keeps things is its own word."""
     folder, job = f"{SECRETS}/{asked['client']}", f"{STATE}/{asked['client']}/job"
     with open(f"{folder}/agents.json", encoding="utf-8") as file:
         root = json.load(file)["root"]

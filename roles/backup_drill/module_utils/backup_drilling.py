@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible.module_utils.backup_canary import check_canaries
 from ansible.module_utils.backup_compare import compare
@@ -29,12 +29,12 @@ from ansible.module_utils.backup_restic import (
 
 
 def drill(order):
-    """Given an order, do the drill and return what is to be told of it: never raises for bad news, never without `passed`.
+    """Given an order, do the drill and return what is to be told of it, bad news too.
 
     `order` has `repository`, `password_file`, `snapshot` (the beginning of an id, empty: the newest), `share` (of the
-    files, in 0..1; 1 is a full drill), `seed` (of the sample), `canary_seed`, `manifests` (the digests that the log has)
-    and `arrivals` (instants), both by snapshot, `folder`, `seconds` (the time limit), `agent_state` (the agent's own
-    folder) and `lock` (a file that the jobs of the repository lock, empty: none).
+    files, in 0..1; 1 is a full drill), `seed` (of the sample), `canary_seed`, `manifests` (the digests that the log
+    has) and `arrivals` (instants), both by snapshot, `folder`, `seconds` (the time limit), `agent_state` (the agent's
+    own folder) and `lock` (a file that the jobs of the repository lock, empty: none).
     """
     return _told(order, _drill)
 
@@ -65,7 +65,7 @@ def _told(order, work):
 
 def stamp():
     """The instant now, in the form of the log."""
-    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _since(began):
@@ -87,14 +87,14 @@ def empty_place(folder):
 
 
 def _prepare(order, folder, found, deadline):
-    """Find the snapshot and its manifest; return the repository, whether an entry is wanted (None: all), the manifest."""
+    """Find the snapshot and its manifest; return the repository, which entries are wanted (None: all), the manifest."""
     scratch, manifest = os.path.join(folder, "scratch"), os.path.join(folder, "manifest.jsonl")
     os.mkdir(scratch, 0o700)
     repository = Repository(order["repository"], order["password_file"], scratch=scratch, deadline=deadline)
     found["restic"] = ".".join(map(str, repository.version))
     snapshots = repository.snapshots()
     arrivals = {name: instant(at) for name, at in order["arrivals"].items()}
-    refuse_forged(snapshots, now=datetime.now(timezone.utc), arrivals=arrivals, folder=order["repository"])
+    refuse_forged(snapshots, now=datetime.now(UTC), arrivals=arrivals, folder=order["repository"])
     saved, described = choose(snapshots, order["snapshot"])
     original = saved.get("original") or ""
     found |= {"snapshot": saved["id"], "original": original, "of": f"{saved['at']:%Y-%m-%dT%H:%M:%SZ}"}

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from ansible.module_utils.backup_drilling import drill, empty_place, stamp
 from ansible.module_utils.backup_restic import Red, Repository, alone, choose, refuse_small
@@ -53,7 +53,7 @@ def _judge(found, control, kinds):
     elif len(found["sabotage"]) != len(kinds) + 1 or unseen:
         reasons.append(("unnoticed", f"not noticed: {', '.join(unseen) or 'nothing was tried'}"))
     if not found["untouched"]:
-        reasons.append(("touched", "the repository itself changed meanwhile: a vault job ran, or the sabotage reached it"))
+        reasons.append(("touched", "the repository itself changed meanwhile: a job ran, or the sabotage reached it"))
     found["reasons"], found["text"] = [code for code, _ in reasons], "; ".join(text for _, text in reasons)
 
 
@@ -75,7 +75,7 @@ def _try(order, folder, kind, damage):
 
 
 def digest(folder):
-    """SHA-256 over every file of a folder, with its path, in order; and their bytes. Locks come and go, and are left out."""
+    """SHA-256 over every file of a folder but its locks, with its path, in order; and the bytes of them all."""
     total, size = hashlib.sha256(), 0
     for place, folders, files in os.walk(folder):
         folders.sort()
@@ -173,7 +173,7 @@ def _locks(folder):
 def _forged_time(repository, order):
     """Add a snapshot from the day after tomorrow: the newest, if one believes it."""
     saved, described = choose(repository.snapshots(), order["snapshot"])
-    later = datetime.now(timezone.utc) + timedelta(days=2)
+    later = datetime.now(UTC) + timedelta(days=2)
     for one in (described, saved):
         tags = [word for tag in one.get("tags") or ("forged",) for word in ("--tag", tag)]
         words = ["--time", f"{later.astimezone():%Y-%m-%d %H:%M:%S}", *tags, repository.password_file]

@@ -39,7 +39,8 @@ class Comparison:
         """Count a difference, and name it while there are few."""
         self.differences[kind] += 1
         if len(self.named) < NAMED:
-            self.named.append({"path": encoded(path), "kind": kind, "asked": str(asked)[:200], "found": str(found)[:200]})
+            row = {"path": encoded(path), "kind": kind, "asked": str(asked)[:200], "found": str(found)[:200]}
+            self.named.append(row)
 
     def not_kept(self, path, kind):
         """Count what restic did not restore as it was."""

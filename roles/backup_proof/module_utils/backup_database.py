@@ -22,7 +22,8 @@ OWNER, ROLE = "postgres", "drill"
 PLAIN = ("--no-owner", "--no-privileges", "--exit-on-error")
 TABLES = (
     "SELECT json_object_agg(quote_ident(schemaname) || '.' || quote_ident(tablename), (xpath('/row/n/text()', "
-    "query_to_xml(format('SELECT count(*) AS n FROM %I.%I', schemaname, tablename), false, true, '')))[1]::text::bigint) "
+    "query_to_xml(format('SELECT count(*) AS n FROM %I.%I', schemaname, tablename), false, true, '')))"
+    "[1]::text::bigint) "
     "FROM pg_tables WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'"
 )
 """Rows by table: one question for all tables of a database, as the agent asks it."""
@@ -107,7 +108,8 @@ class _Cluster:
         subprocess.run(self._as(words), capture_output=True, timeout=120, check=False, cwd="/")
 
     def _as(self, words):
-        return ["runuser", "-u", OWNER, "--", "env", "-i", "LC_ALL=C.UTF-8", f"PGHOST={self.home}", "PATH=/usr/bin:/bin", *words]
+        clean = ["env", "-i", "LC_ALL=C.UTF-8", f"PGHOST={self.home}", "PATH=/usr/bin:/bin"]
+        return ["runuser", "-u", OWNER, "--", *clean, *words]
 
     def run(self, program, *words, given=None):
         """Run one of PostgreSQL's programs and return what it said; raise Red when it fails or is late."""
@@ -115,8 +117,8 @@ class _Cluster:
         command = self._as([f"{self.programs}/{program}", *words])
         try:
             done = subprocess.run(
-                command, stdin=given or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                timeout=max(left, 0.1), check=False, cwd="/",
+                command, stdin=given or subprocess.DEVNULL, capture_output=True, timeout=max(left, 0.1), check=False,
+                cwd="/",
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise Red("overrun", f"{program} did not end within the time limit") from None

@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from ansible.module_utils.backup_manifest import digest, entries, header
 
@@ -88,7 +88,8 @@ class Repository:
                 _end(process)
         if late:
             # What is ended while it takes its lock leaves it: restic removes locks of dead processes of this machine.
-            subprocess.run([*command[: -len(words)], "unlock"], capture_output=True, timeout=120, check=False, env=environment)
+            unlock = [*command[: -len(words)], "unlock"]
+            subprocess.run(unlock, capture_output=True, timeout=120, check=False, env=environment)
             raise Red("overrun", f"the time limit was over; restic {words[0]} was ended")
         if code:
             raise _red(words[0], code, complaints.text())
@@ -123,7 +124,7 @@ class Repository:
 
 @contextmanager
 def alone(lock, deadline):
-    """Hold a file's lock (empty: none) while the block lasts: what a store's own jobs hold while they work on a vault."""
+    """Hold a file's lock (empty: none) while the block lasts: a store's own jobs hold it while they work on a vault."""
     if not lock:
         yield
         return
@@ -189,7 +190,7 @@ def instant(text):
     """Given an instant of RFC 3339 with up to nanoseconds, return it in UTC."""
     cut = re.sub(r"(\.\d{1,6})\d*", r"\1", text).replace("Z", "+00:00")
     found = datetime.fromisoformat(cut)
-    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def choose(snapshots, wanted=""):
@@ -218,13 +219,13 @@ def refuse_forged(snapshots, *, now, arrivals, folder=""):
         arrived = arrivals.get(one["id"]) or arrivals.get(one.get("original") or "")
         latest = arrived or _written(folder, one["id"]) or now
         if one["at"] - latest > EARLY or (arrived and arrived - one["at"] > LATE):
-            said = f"snapshot {one['id'][:8]} says {one['at']:%Y-%m-%dT%H:%M:%SZ}, and was here at {latest:%Y-%m-%dT%H:%M:%SZ}"
-            raise Red("forged_time", said)
+            says, was = f"{one['at']:%Y-%m-%dT%H:%M:%SZ}", f"{latest:%Y-%m-%dT%H:%M:%SZ}"
+            raise Red("forged_time", f"snapshot {one['id'][:8]} says {says}, and was here at {was}")
 
 
 def _written(folder, name):
     try:
-        return datetime.fromtimestamp(os.stat(os.path.join(folder, "snapshots", name)).st_mtime, timezone.utc)
+        return datetime.fromtimestamp(os.stat(os.path.join(folder, "snapshots", name)).st_mtime, UTC)
     except OSError:
         return None
 
@@ -241,7 +242,7 @@ def fetch_manifest(repository, chosen, file, *, known=""):
 
 
 def sampled(share, seed):
-    """Given a share in 0..1 and a text, return what says of an entry whether it is in the sample: regular files only."""
+    """Given a share in 0..1 and a text, return what says of an entry whether it is in the sample: files only."""
     limit = int(share * 2**64)
 
     def wanted(entry):
@@ -252,7 +253,7 @@ def sampled(share, seed):
 
 
 def need(manifest, *, sparse, wanted=None):
-    """Bytes that a restore takes: each object of a hard-link group once, at least a block each; holes too, if not sparse."""
+    """Bytes that a restore takes: an object of several names once, in whole blocks; holes too, if not sparse."""
     total, seen = 0, set()
     for entry in entries(manifest):
         group = entry.get("k")

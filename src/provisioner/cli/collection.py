@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from provisioner.cli import backup, contract, dev, doctor, due, lab, onboard, patch, patch_ahead, sla, ticket
+from provisioner.cli import (
+    backup,
+    backup_proofs,
+    contract,
+    dev,
+    doctor,
+    due,
+    lab,
+    onboard,
+    patch,
+    patch_ahead,
+    sla,
+    ticket,
+)
 from provisioner.cli.audit import checkpoint, erase, export, keys, reading, reconcile, witness
 
 
@@ -62,6 +75,7 @@ namespace = Collection(
         "backup",
         backup.configure,
         backup.status,
+        backup_proofs.drill,
     ),
     _group("sla", sla.replay, sla.statement),
     _group("lab", lab.up, lab.down, lab.status),

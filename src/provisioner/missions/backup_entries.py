@@ -139,8 +139,8 @@ def new_bodies(
 def _told(one: Snapshot, machine: MachineReport | None) -> dict[str, object]:
     """What is known of a snapshot; of its last runs a machine tells more."""
     body: dict[str, Any] = {
-        "at": _text(taken(one)),
-        "arrived": _text(one.arrived),
+        "at": text_of(taken(one)),
+        "arrived": text_of(one.arrived),
         "snapshot": one.source,
         "copy": one.id,
         "run": one.run or None,
@@ -153,5 +153,6 @@ def _told(one: Snapshot, machine: MachineReport | None) -> dict[str, object]:
     return body
 
 
-def _text(at: int) -> str:
+def text_of(at: int) -> str:
+    """The instant in the form of the log."""
     return instant(datetime.fromtimestamp(at, UTC))

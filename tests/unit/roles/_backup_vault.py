@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.unit.roles._backup_proof import drilling, mark_moving, plant_canaries, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 drill_module, sabotage_module = drilling()
 
@@ -37,7 +37,8 @@ class Vault:
 
     def restic(self, *words: str) -> str:
         command = ["restic", "--no-cache", "-r", str(self.place), "-p", str(self.password), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}).stdout
+        environment = {"PATH": os.environ["PATH"]}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
     def save(self, meanwhile: Callable[[], Iterable[bytes]] = tuple) -> str:
         """One run of an agent; return the id of the snapshot. `meanwhile` says, after it, what moved."""

@@ -1,4 +1,4 @@
-"""The comparator of a drill: each kind of alteration turns it red, nothing is hidden, and another way of comparing agrees."""
+"""The comparator of a drill: each alteration turns it red, nothing is hidden, another way of comparing agrees."""
 
 from __future__ import annotations
 

@@ -139,15 +139,18 @@ def identity(state: Path, client: str) -> Path | None:
     return path if path.exists() else None
 
 
-def services(where: Site, asset: Asset, progress: Progress) -> Services:
-    """Build what an intervention on the client's machines needs; MissingTool where a program of a run is not here."""
+def services(where: Site, asset: Asset, progress: Progress, *, seconds: int = 3600) -> Services:
+    """Build what an intervention on the client's machines needs; MissingTool where a program of a run is not here.
+
+    `seconds` is how long a run may last.
+    """
     from provisioner.cli.wiring.approvals import signing
     from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
     from provisioner.execution.leases import FileLeases
     from provisioner.execution.probe import TransportProbe
     from provisioner.execution.ssh import SshProbe
     from provisioner.execution.winrm import WinrmProbe
-    from provisioner.execution.workspace import refuse_odd_path
+    from provisioner.execution.workspace import Limits, refuse_odd_path
     from provisioner.lab.doctor import RUN_NEEDS, find_program
     from provisioner.model.asset import Transport
 
@@ -166,6 +169,7 @@ def services(where: Site, asset: Asset, progress: Progress) -> Services:
         known_hosts=state / "known_hosts" / asset.client,
         identity=own_key,
         authorities=authorities if authorities.exists() else None,
+        limits=Limits(run=seconds),
     )
     return Services(
         now=now,

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from provisioner.cli import wiring
+from provisioner.config.clients import find_host
 from provisioner.errors import UsageError
 from provisioner.execution import known_hosts
 from provisioner.missions.backup_task import BACKUP, STATUS, BackupTask
@@ -44,11 +45,21 @@ def task(
     )
 
 
-def services(where: Site, task: BackupTask, progress: Progress) -> Services:
-    """The services of an intervention on the client's machines; UsageError where there is none."""
+PATIENCE = 14 * 3600
+"""Seconds after which a run that restores is ended: more than a drill itself may take."""
+
+
+def client_of(where: Site, host: str, client: str) -> str:
+    """The client that has a machine of that name; UsageError where none has, or two and no `client` says which."""
+    settings = where.settings
+    return find_host(settings.inventories, host, client=client or None, decrypt=wiring.decrypt(settings)).name
+
+
+def services(where: Site, task: BackupTask, progress: Progress, *, seconds: int = 3600) -> Services:
+    """The services of an intervention on the client's machines, whose run may last so long; UsageError for none."""
     if not task.assets:
         raise UsageError(f"client {task.client} has no machine in hosts.yml", hint="nothing can be backed up")
-    return wiring.services(where, task.assets[0], progress)
+    return wiring.services(where, task.assets[0], progress, seconds=seconds)
 
 
 def host_key(where: Site, asset: Asset) -> str:

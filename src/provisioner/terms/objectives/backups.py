@@ -54,9 +54,10 @@ def backup_rpo(promise: Promise, known: Known) -> Iterator[Measurement]:
 
 
 def restore_rto(promise: Promise, known: Known) -> Iterator[Measurement]:
-    """Yield the one measurement of the group: the longest drill that ended in the month.
+    """Yield the one measurement of the group: the longest full drill that ended in the month.
 
-    A drill that did not pass restored nothing, however soon it ended: the promise is not kept.
+    A drill that did not pass restored nothing, however soon it ended: the promise is not kept. A sample says how fast
+    bytes come back, and nothing of how long the whole takes: with samples alone the promise is not evaluable.
     """
     drills = [
         drill
@@ -68,12 +69,16 @@ def restore_rto(promise: Promise, known: Known) -> Iterator[Measurement]:
         said = "no restore drill in {month}: the mission backup records them"
         yield promise.without(Sentence(said, month=promise.month))
         return
-    worst = max(promise.service.elapsed(drill.at, drill.ended) for drill in drills)
+    full = [drill for drill in drills if drill.full]
+    if not full:
+        yield promise.without(Sentence("sampled: no full restore drill in {month}", month=promise.month))
+        return
+    worst = max(promise.service.elapsed(drill.at, drill.ended) for drill in full)
     yield promise.judge(
-        kept=worst <= promise.limit and all(drill.passed for drill in drills),
+        kept=worst <= promise.limit and all(drill.passed for drill in full),
         elapsed_seconds=worst,
         target_seconds=promise.limit - promise.objective.grace.seconds,
-        places=tuple(sorted(drill.place for drill in drills)),
+        places=tuple(sorted(drill.place for drill in full)),
     )
 
 

@@ -26,8 +26,8 @@ def snapshot(when: str, name: str = "srv-01", store: str = "site") -> BackupStat
     return BackupStatus(at(when), at(when), name, store)
 
 
-def drill(when: str, seconds: int = HOUR, *, passed: bool = True) -> Drill:
-    return Drill(at(when), at(when), "srv-01", at(when) + seconds, passed, full=False)
+def drill(when: str, seconds: int = HOUR, *, passed: bool = True, full: bool = True) -> Drill:
+    return Drill(at(when), at(when), "srv-01", at(when) + seconds, passed, full=full)
 
 
 @pytest.mark.parametrize("metric", [Metric.PATCH_AGE, Metric.BACKUP_RPO, Metric.RESTORE_RTO, Metric.DRILL_CADENCE])
@@ -140,6 +140,17 @@ def test_the_longest_drill_and_one_that_did_not_pass() -> None:
     assert (one.state, one.elapsed_seconds) == (State.MET, 4 * HOUR)
     assert only(state(terms, drills=[*drills, drill("2026-11-07 09:00", 4 * HOUR + 1)])).state is State.BREACHED
     assert only(state(terms, drills=[*drills, drill("2026-11-07 09:00", 60, passed=False)])).state is State.BREACHED
+
+
+def test_a_sample_proves_no_time_to_restore() -> None:
+    terms = contract(objective(Metric.RESTORE_RTO, "4h"))
+    sampled = drill("2026-11-05 09:00", 60, full=False)
+    one = only(state(terms, drills=[sampled]))
+    assert (one.state, one.reason) == (State.NOT_EVALUABLE, "sampled: no full restore drill in 2026-11")
+    one = only(state(terms, drills=[sampled, drill("2026-11-06 09:00", 3 * HOUR)]))
+    assert (one.state, one.elapsed_seconds) == (State.MET, 3 * HOUR)
+    longer = drill("2026-11-07 09:00", 9 * HOUR, full=False)
+    assert only(state(terms, drills=[longer, drill("2026-11-06 09:00")])).state is State.MET
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""`invoke backup.drill`, `backup.probe` and `backup.restore`: backups proven, and used."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from provisioner.cli.backup import HELP
+from provisioner.cli.command import command, print_json, required, say
+from provisioner.errors import UsageError
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+OF_ONE = {
+    **HELP,
+    "host": "the machine whose backup it is",
+    "client": "the client's folder; needed when two clients have a host of that name",
+}
+CHECK_HELP = "look whether it could begin, and change nothing; recorded as simulated"
+
+
+@command(
+    help={
+        **OF_ONE,
+        "snapshot": "the beginning of its id (default: the newest)",
+        "sample": "this share of the files, drawn by lot, such as 5% (default: all; only a full drill proves the rto)",
+        "on": "the store that restores, from the vault it keeps (default: the site store)",
+        "sabotage": "damage a copy of the vault instead, and fail unless that is noticed: a kind, several, or all",
+        "check": CHECK_HELP,
+    }
+)
+def drill(
+    _context: Context,
+    host: str = "",
+    client: str = "",
+    snapshot: str = "",
+    sample: str = "",
+    on: str = "",
+    sabotage: str = "",
+    check: bool = False,
+    accept_new_key: bool = False,
+    contract_id: str = "",
+    json: bool = False,
+) -> int:
+    """Restore a backup into an empty place, compare it with what was saved, measure, remove it again. Recorded.
+
+    Dumps of databases are loaded. What restic does not keep is listed. Example: invoke backup.drill --host ws-01
+    """
+    from provisioner.cli import wiring
+    from provisioner.cli.present import Told, page, show_intervention
+    from provisioner.cli.wiring import anchors, backups
+    from provisioner.missions.backup_drill import DRILL, DrillWish
+    from provisioner.missions.backup_drill import drill as prove
+    from provisioner.model.intervention import EXIT_CODES
+    from provisioner.reporting.backup_proofs import drill_page, proof_document
+    from provisioner.reporting.interventions import intervention_document
+
+    name = required("host", host, "invoke backup.drill --host ws-01")
+    wish = DrillWish(
+        host=name,
+        snapshot=snapshot_of(snapshot),
+        permille=permille_of(sample),
+        target=on,
+        sabotage=damages_of(sabotage),
+        check=check,
+    )
+    site = wiring.site(writes=True)
+    whose = backups.client_of(site, name, client)
+    with Told(to_stdout=not json) as progress:
+        accept = wiring.acceptance(flag=accept_new_key, ask=progress.ask)
+        task = backups.task(site, whose, contract_id=contract_id, accept=accept, more=(DRILL,))
+        found = prove(task, backups.services(site, task, progress, seconds=backups.PATIENCE), wish)
+    if json:
+        told = proof_document(found.report, rto=found.rto)
+        print_json({**intervention_document(found.intervention), "drill": told, "entry": found.entry})
+    else:
+        if found.report is not None:
+            page(drill_page(found.report, host=found.host, on=found.target, rto=found.rto))
+        show_intervention(found.intervention)
+    anchors.anchor_quietly(site, whose, say=say)
+    return EXIT_CODES[found.intervention.outcome]
+
+
+def snapshot_of(text: str) -> str:
+    """What --snapshot says: nothing, or 8 to 64 hexadecimal digits; UsageError otherwise."""
+    if text and not re.fullmatch("[0-9a-f]{8,64}", text):
+        raise UsageError(f"--snapshot {text[:70]!a} is no beginning of a snapshot's id", hint="8 to 64 of 0-9 and a-f")
+    return text
+
+
+def permille_of(text: str) -> int:
+    """What --sample says, in thousandths: `5%`, `0.5%`; nothing means all. UsageError otherwise."""
+    from provisioner.model.drill import FULL
+
+    if not text:
+        return FULL
+    found = re.fullmatch(r"([0-9]{1,2})(?:\.([0-9]))?%", text)
+    permille = int(found[1]) * 10 + int(found[2] or 0) if found else 0
+    if not 1 <= permille < FULL:
+        raise UsageError(f"--sample {text[:20]!a} is no share of the files", hint="0.1% to 99.9%, such as 5%")
+    return permille
+
+
+def damages_of(text: str) -> tuple[str, ...]:
+    """What --sabotage says: `all`, or kinds with commas between them; which there are the mission says."""
+    from provisioner.model.drill import SABOTAGES
+
+    return SABOTAGES if text == "all" else tuple(word.strip() for word in text.split(",") if text)

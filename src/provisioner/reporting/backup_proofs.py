@@ -1,0 +1,107 @@
+"""Proofs of backups as documents and as pages: drills, sabotages, probes, restorations. All is counted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from provisioner.reporting.backups import length
+from provisioner.reporting.page import Section
+from provisioner.reporting.statements import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioner.model.drill import Compared, ProofReport
+
+SAMPLED = "not_evaluable (sampled)"
+"""What a sample says of the time that a restoration takes."""
+
+
+def proof_document(report: ProofReport | None, *, rto: int | None) -> dict[str, object] | None:
+    """Given what a drill came to and the rto in seconds, return what `backup.drill --json` says under `drill`."""
+    if report is None:
+        return None
+    told = asdict(report)
+    del told["tries"]
+    of = utc(report.of) if report.of is not None else None
+    measured = {"bytes_a_second": report.bytes_a_second, "rto": rto_word(report, rto=rto), "rto_seconds": rto}
+    return {**told, "at": utc(report.at), "ended": utc(report.ended), "of": of, **measured}
+
+
+def rto_word(report: ProofReport, *, rto: int | None) -> str:
+    """Whether the promised time is kept: only a full drill that passed proves it."""
+    if report.sabotage:
+        return "not_evaluable (sabotage)"
+    if not report.full:
+        return SAMPLED
+    if rto is None:
+        return "not_evaluable (no rto is promised)"
+    return "met" if report.passed and report.ended - report.at <= rto else "breached"
+
+
+def drill_page(report: ProofReport, *, host: str, on: str, rto: int | None) -> list[Section]:
+    """Given what a drill came to, return its page: the figures, each difference by kind, what is not kept, by name."""
+    if report.sabotage:
+        return [_sabotage(report, host, on)]
+    passed = "passed" if report.passed else f"FAILED: {', '.join(report.reasons)}"
+    lines = [f"{'full' if report.full else 'sampled'} drill of {host} on {on}: {passed}"]
+    lines += [report.text] if report.text else []
+    if report.snapshot:
+        of = f" of {utc(report.of)}" if report.of is not None else ""
+        known = "as the log has it" if report.manifest_known else "the log has no digest of it"
+        lines.append(f"snapshot {report.snapshot[:12]}{of}; manifest {report.manifest[:12] or 'none'}, {known}")
+    if report.compared is not None:
+        lines += _figures(report, report.compared, rto)
+    named = _named(report.compared) if report.compared else ()
+    sections = [Section(lines=tuple(lines))]
+    if named:
+        sections.append(Section(title="named, the first of each sort", columns=("kind", "path"), rows=named))
+    return sections
+
+
+def _figures(report: ProofReport, compared: Compared, rto: int | None) -> Iterator[str]:
+    speed = report.bytes_a_second
+    rate = f", {speed / 1e6:.1f} MB a second" if speed else ""
+    promised = f" (promised {length(rto)})" if rto is not None else ""
+    yield f"restored {compared.bytes} bytes in {report.restore_ms / 1000:.1f} s{rate}"
+    yield f"rto {rto_word(report, rto=rto)}{promised}"
+    yield (
+        f"{compared.compared} objects: {compared.equal} equal, {compared.different} different, "
+        f"{compared.moving} changed while they were saved, {compared.unfaithful} not kept in full; "
+        f"{compared.appeared} came meanwhile"
+    )
+    yield from _counts("differences", compared.differences)
+    yield from _counts("not kept by restic", compared.not_kept)
+    canaries = report.canaries
+    yield f"canary files: {canaries['expected']}, {canaries['missing']} missing, {canaries['altered']} altered"
+    if report.databases:
+        known = report.databases
+        rows = f"{known['rows']} rows in {known['tables']} tables"
+        yield f"databases: {known['loaded']} loaded, {known['failed']} failed; {rows}"
+
+
+def _counts(title: str, counts: Mapping[str, int]) -> Iterator[str]:
+    if counts:
+        yield f"{title}: {', '.join(f'{kind} {count}' for kind, count in counts.items())}"
+
+
+def _named(compared: Compared) -> tuple[tuple[str, ...], ...]:
+    return tuple((one.kind, one.path) for one in compared.named)
+
+
+def _sabotage(report: ProofReport, host: str, on: str) -> Section:
+    word = "every damage was noticed" if report.passed else f"FAILED: {report.text or ', '.join(report.reasons)}"
+    touched = "untouched" if report.untouched else "CHANGED MEANWHILE"
+    rows = tuple(
+        ("undamaged copy" if one.kind == "none" else one.kind, _word(one.kind, one.noticed), ", ".join(one.reasons))
+        for one in report.sabotage
+    )
+    lines = (f"sabotage of copies of the vault of {host} on {on}: {word}", f"the vault itself: {touched}")
+    return Section(lines=lines, columns=("damage", "the drill", "why"), rows=rows)
+
+
+def _word(kind: str, noticed: bool) -> str:
+    if kind == "none":
+        return "failed" if noticed else "passed"
+    return "failed, as it must" if noticed else "PASSED: NOT NOTICED"
