@@ -27,8 +27,9 @@ README_SECTIONS = ("## Outcome", "## Idempotent, reversible, check mode", "## Ex
 TABLE = re.compile(r"(<!-- variables -->\n).*?(<!-- /variables -->)", re.DOTALL)
 BLOCKS = ("block", "rescue", "always")
 NOT_MODULES = {
-    "always", "async", "become", "block", "changed_when", "check_mode", "diff", "delegate_to", "failed_when", "listen", "loop",
-    "loop_control", "name", "no_log", "notify", "poll", "register", "rescue", "until", "retries", "delay", "vars", "when",
+    "always", "async", "become", "block", "changed_when", "check_mode", "diff", "delegate_to", "failed_when", "listen",
+    "loop", "loop_control", "name", "no_log", "notify", "poll", "register", "rescue", "until", "retries", "delay",
+    "vars", "when",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The immutability probe over real sshd and rclone: green where the door appends only, red where it writes; all put back."""
+"""The immutability probe over real sshd and rclone: green where the door appends only, red where it writes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,19 @@ class Store:
     def command(self) -> list[str]:
         options = {"IdentitiesOnly": "yes", "BatchMode": "yes", "UserKnownHostsFile": str(self.base / "known")}
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-        return ["ssh", "-F", "none", "-T", "-i", str(self.base / "client"), *words, "-p", str(self.port), "127.0.0.1", "x"]
+        return [
+            "ssh",
+            "-F",
+            "none",
+            "-T",
+            "-i",
+            str(self.base / "client"),
+            *words,
+            "-p",
+            str(self.port),
+            "127.0.0.1",
+            "x",
+        ]
 
     def digest(self) -> dict[str, str]:
         files = (path for path in self.repository.rglob("*") if path.is_file())
@@ -148,7 +160,12 @@ def test_a_store_that_refuses_to_delete_but_overwrites_is_red(
     monkeypatch.setattr(probing, "ask", ask)
     told = append_only.probe()
     last = told["tries"][-1]
-    assert (told["reasons"], last["name"], last["answer"], last["changed"]) == (["writable"], "overwrite_index", "403", True)
+    assert (told["reasons"], last["name"], last["answer"], last["changed"]) == (
+        ["writable"],
+        "overwrite_index",
+        "403",
+        True,
+    )
 
 
 def test_a_store_that_cannot_be_reached_proves_nothing(append_only: Store) -> None:

@@ -1,4 +1,4 @@
-"""Make a store with the vault of one agent on this machine, as backup_store and backup_agent do, for Molecule's scenarios.
+"""Make a store with the vault of one agent on this machine, as backup_store and backup_agent do, for Molecule.
 
 Given the folder to save, and `dumps` where a database is to be dumped. Needs restic, and root.
 """

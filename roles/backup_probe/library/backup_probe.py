@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def door(folder):
-    """Given the agent's folder of settings, return the command that speaks to its store, and to none under another key."""
+    """Given the agent's folder of settings, return the command that speaks to its store and to no other."""
     with open(f"{folder}/config.json", encoding="utf-8") as file:
         store = json.load(file)["store"]
     options = {

@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible.module_utils.backup_http2 import NoAnswer, ask
 
@@ -52,7 +52,7 @@ def probe(command, seconds):
 
 
 def _stamp():
-    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _locks(door, found):

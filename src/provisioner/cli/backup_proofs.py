@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.backup import HELP
 from provisioner.cli.command import command, print_json, required, say
 from provisioner.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from invoke.context import Context
+
+    from provisioner.missions.backup_drill import Drilled
+    from provisioner.missions.backup_probe import Probed
+    from provisioner.missions.backup_task import BackupTask
+    from provisioner.missions.services import Services
 
 OF_ONE = {
     **HELP,
@@ -18,6 +27,37 @@ OF_ONE = {
     "client": "the client's folder; needed when two clients have a host of that name",
 }
 CHECK_HELP = "look whether it could begin, and change nothing; recorded as simulated"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is typed for every proof: whose backup, under which contract, and how it is told."""
+
+    host: str
+    client: str
+    contract_id: str
+    accept: bool
+    json: bool
+
+
+def _proven(
+    asked: Asked, playbook: str, prove: Callable[[BackupTask, Services], Any], show: Callable[[Any], None]
+) -> int:
+    """Prove something of a host's backup by a playbook, show what came of it, return the exit code."""
+    from provisioner.cli import wiring
+    from provisioner.cli.present import Told
+    from provisioner.cli.wiring import anchors, backups
+    from provisioner.model.intervention import EXIT_CODES
+
+    site = wiring.site(writes=True)
+    client = backups.client_of(site, asked.host, asked.client)
+    with Told(to_stdout=not asked.json) as progress:
+        accept = wiring.acceptance(flag=asked.accept, ask=progress.ask)
+        task = backups.task(site, client, contract_id=asked.contract_id, accept=accept, more=(playbook,))
+        found = prove(task, backups.services(site, task, progress, seconds=backups.PATIENCE))
+    show(found)
+    anchors.anchor_quietly(site, client, say=say)
+    return EXIT_CODES[found.intervention.outcome]
 
 
 @command(
@@ -47,39 +87,68 @@ def drill(
 
     Dumps of databases are loaded. What restic does not keep is listed. Example: invoke backup.drill --host ws-01
     """
-    from provisioner.cli import wiring
-    from provisioner.cli.present import Told, page, show_intervention
-    from provisioner.cli.wiring import anchors, backups
     from provisioner.missions.backup_drill import DRILL, DrillWish
     from provisioner.missions.backup_drill import drill as prove
-    from provisioner.model.intervention import EXIT_CODES
-    from provisioner.reporting.backup_proofs import drill_page, proof_document
-    from provisioner.reporting.interventions import intervention_document
 
-    name = required("host", host, "invoke backup.drill --host ws-01")
+    asked = Asked(required("host", host, "invoke backup.drill --host ws-01"), client, contract_id, accept_new_key, json)
     wish = DrillWish(
-        host=name,
+        host=asked.host,
         snapshot=snapshot_of(snapshot),
         permille=permille_of(sample),
         target=on,
         sabotage=damages_of(sabotage),
         check=check,
     )
-    site = wiring.site(writes=True)
-    whose = backups.client_of(site, name, client)
-    with Told(to_stdout=not json) as progress:
-        accept = wiring.acceptance(flag=accept_new_key, ask=progress.ask)
-        task = backups.task(site, whose, contract_id=contract_id, accept=accept, more=(DRILL,))
-        found = prove(task, backups.services(site, task, progress, seconds=backups.PATIENCE), wish)
+    return _proven(asked, DRILL, partial(prove, wish=wish), partial(_show_drill, json=json))
+
+
+def _show_drill(found: Drilled, *, json: bool) -> None:
+    from provisioner.cli.present import page, show_intervention
+    from provisioner.reporting.backup_proofs import drill_page, proof_document
+    from provisioner.reporting.interventions import intervention_document
+
     if json:
         told = proof_document(found.report, rto=found.rto)
         print_json({**intervention_document(found.intervention), "drill": told, "entry": found.entry})
-    else:
-        if found.report is not None:
-            page(drill_page(found.report, host=found.host, on=found.target, rto=found.rto))
-        show_intervention(found.intervention)
-    anchors.anchor_quietly(site, whose, say=say)
-    return EXIT_CODES[found.intervention.outcome]
+        return
+    if found.report is not None:
+        page(drill_page(found.report, host=found.host, on=found.target, rto=found.rto))
+    show_intervention(found.intervention)
+
+
+@command(help={**OF_ONE, "check": CHECK_HELP})
+def probe(
+    _context: Context,
+    host: str = "",
+    client: str = "",
+    check: bool = False,
+    accept_new_key: bool = False,
+    contract_id: str = "",
+    json: bool = False,
+) -> int:
+    """Try, with a machine's own key, to remove and overwrite what its store holds: each must be refused. Recorded.
+
+    It exits with 5 where a store lets something through, and puts that back. Example: invoke backup.probe --host ws-01
+    """
+    from provisioner.missions.backup_probe import PLAYBOOK
+    from provisioner.missions.backup_probe import probe as prove
+
+    asked = Asked(required("host", host, "invoke backup.probe --host ws-01"), client, contract_id, accept_new_key, json)
+    return _proven(asked, PLAYBOOK, partial(prove, host=asked.host, check=check), partial(_show_probe, json=json))
+
+
+def _show_probe(found: Probed, *, json: bool) -> None:
+    from provisioner.cli.present import page, show_intervention
+    from provisioner.reporting.backup_proofs import probe_document, probe_page
+    from provisioner.reporting.interventions import intervention_document
+
+    if json:
+        told = probe_document(found.report, passed=found.passed)
+        print_json({**intervention_document(found.intervention), "probe": told, "entry": found.entry})
+        return
+    if found.report is not None:
+        page(probe_page(found.report, host=found.host, store=found.store, passed=found.passed))
+    show_intervention(found.intervention)
 
 
 def snapshot_of(text: str) -> str:

@@ -75,6 +75,7 @@ namespace = Collection(
         "backup",
         backup.configure,
         backup.status,
+        backup_proofs.probe,
         backup_proofs.drill,
     ),
     _group("sla", sla.replay, sla.statement),

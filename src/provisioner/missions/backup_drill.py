@@ -77,18 +77,7 @@ def drill(task: BackupTask, services: Services, wish: DrillWish) -> Drilled:
         raise UsageError(f"no damage is called {', '.join(sorted(unknown))}", hint=f"all, or of {', '.join(SABOTAGES)}")
     at = int(services.now().timestamp())
     agent, target, rto = places(task, at, host=wish.host, target=wish.target)
-    with services.open_book(task.client) as book:
-        recover(book, task.client, services)
-        begin_log(task, book, services)
-        work = Drilling(
-            agent=agent,
-            snapshot=wish.snapshot,
-            permille=wish.permille,
-            lot=services.new_id() if wish.permille < FULL else "",
-            seed=canary_seed(book, task.client, agent.name),
-            known=tuple(known_snapshots(book.entries(kinds=("backup_status",)), agent.name))[-MOST_KNOWN:],
-            sabotage=wish.sabotage,
-        )
+    work = _work(task, services, wish, agent)
     plan = plan_drill(target, task.content[DRILL], work)
     run = Run(plan=plan, assets=(target,), reasons=not_covered(task, agent, at), check=wish.check)
     intervention = carry_out(task, services, run)
@@ -97,6 +86,22 @@ def drill(task: BackupTask, services: Services, wish: DrillWish) -> Drilled:
     if report is not None and not intervention.simulated:
         entry = record(task, services, _body(work, target, report) | {"intervention": intervention.id}, kind="drill")
     return Drilled(intervention=intervention, host=agent.name, target=target.name, report=report, entry=entry, rto=rto)
+
+
+def _work(task: BackupTask, services: Services, wish: DrillWish, agent: Asset) -> Drilling:
+    """What is drilled, with what the log says of it."""
+    with services.open_book(task.client) as book:
+        recover(book, task.client, services)
+        begin_log(task, book, services)
+        return Drilling(
+            agent=agent,
+            snapshot=wish.snapshot,
+            permille=wish.permille,
+            lot=services.new_id() if wish.permille < FULL else "",
+            seed=canary_seed(book, task.client, agent.name),
+            known=tuple(known_snapshots(book.entries(kinds=("backup_status",)), agent.name))[-MOST_KNOWN:],
+            sabotage=wish.sabotage,
+        )
 
 
 def places(task: BackupTask, at: int, *, host: str, target: str) -> tuple[Asset, Asset, int | None]:

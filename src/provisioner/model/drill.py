@@ -73,8 +73,8 @@ class Try(NamedTuple):
 
     @property
     def kept(self) -> bool:
-        """Whether the store behaved as promised."""
-        return self.changed == self.allowed
+        """Whether the store behaved as promised: an answer that says no is not enough, and neither is luck."""
+        return self.changed if self.allowed else not self.changed and self.answer in ("403", "405")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,11 @@ def plan_drill(target: Asset, content: Content, work: Drilling) -> Plan:
     return _plan(target, content, given)
 
 
+def plan_probe(agent: Asset, content: Content) -> Plan:
+    """Given an agent and what would run, return the plan that tries, from there, to change what its store holds."""
+    return _plan(agent, content, {"backup_probe_seconds": 600})
+
+
 def _plan(asset: Asset, content: Content, given: Mapping[str, object]) -> Plan:
     prefixes = tuple(f"{role}_" for role in content.roles)
     of_client = {name: value for name, value in sorted(asset.variables.items()) if name.startswith(prefixes)}

@@ -105,3 +105,37 @@ def _word(kind: str, noticed: bool) -> str:
     if kind == "none":
         return "failed" if noticed else "passed"
     return "failed, as it must" if noticed else "PASSED: NOT NOTICED"
+
+
+def probe_document(report: ProofReport | None, *, passed: bool) -> dict[str, object] | None:
+    """Given what a probe came to and whether that proves it, return what `backup.probe --json` says under `probe`."""
+    if report is None:
+        return None
+    tries = [{**one._asdict(), "kept": one.kept} for one in report.tries]
+    return {
+        "at": utc(report.ended),
+        "passed": passed,
+        "reasons": list(report.reasons),
+        "text": report.text,
+        "tries": tries,
+    }
+
+
+def probe_page(report: ProofReport, *, host: str, store: str, passed: bool) -> list[Section]:
+    """Given what a probe came to, return its page: each thing that was tried, what was answered, what came of it."""
+    word = (
+        "every change refused"
+        if passed
+        else f"FAILED: {report.text or ', '.join(report.reasons) or 'too little tried'}"
+    )
+    rows = tuple(
+        (
+            one.name,
+            one.answer,
+            "changed" if one.changed else "unchanged",
+            "as promised" if one.kept else "NOT AS PROMISED",
+        )
+        for one in report.tries
+    )
+    line = f"probe of {store} with the key of {host}: {word}"
+    return [Section(lines=(line,), columns=("tried", "answer", "the object", ""), rows=rows)]
