@@ -43,6 +43,12 @@ _FORMS = {
 }
 """Which events an entry of a kind may tell of; that a workstation was accepted, a closing entry says."""
 
+_APART = {
+    "backup_status": frozenset({"incomplete", "probe", "offsite"}),
+    "drill": frozenset({"not_done", "sabotage"}),
+}
+"""Forms of ours that tell of no event: they measure nothing, and nobody has to be told that they were passed over."""
+
 KINDS = ("opened", "closed", *_FORMS)
 """The kinds of entries that a record is made of."""
 
@@ -125,9 +131,9 @@ class _Found:
     def said(self, entry: Entry) -> None:
         kind = entry.body.get("kind")
         shape = self._shapes.get(kind) if isinstance(kind, str) and kind in _FORMS[entry.kind] else None
-        if shape is None:
+        if shape is None and kind not in _APART.get(entry.kind, ()):
             self._strange[entry.kind, shown(str(kind))] += 1
-        else:
+        elif shape is not None:
             event = _event(entry, str(kind), shape)
             self._events[type(event)].append(event)
 

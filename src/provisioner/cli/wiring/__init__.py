@@ -140,10 +140,7 @@ def identity(state: Path, client: str) -> Path | None:
 
 
 def services(where: Site, asset: Asset, progress: Progress, *, seconds: int = 3600) -> Services:
-    """Build what an intervention on the client's machines needs; MissingTool where a program of a run is not here.
-
-    `seconds` is how long a run may last.
-    """
+    """What an intervention needs, its runs at most so many seconds long; MissingTool where a program is not here."""
     from provisioner.cli.wiring.approvals import signing
     from provisioner.execution.ansible import AnsibleExecutor, refuse_weak_environment
     from provisioner.execution.leases import FileLeases
@@ -160,8 +157,7 @@ def services(where: Site, asset: Asset, progress: Progress, *, seconds: int = 36
         if program != "ssh" or asset.address.transport is Transport.SSH:
             find_program(program, remedy)
     state = where.settings.state
-    own_key = identity(state, asset.client)
-    authorities = state / "ca" / f"{asset.client}.pem"
+    own_key, authorities = identity(state, asset.client), state / "ca" / f"{asset.client}.pem"
     ssh, winrm = SshProbe(state / "known_hosts", identity=own_key), WinrmProbe(state / "ca")
     executor = AnsibleExecutor(
         root=where.checkout,
