@@ -28,4 +28,11 @@ def nothing_left(check):
     yield compare(check["name"], "nothing left", "something left" if os.path.lexists(check["path"]) else "nothing left")
 
 
-READERS = {"proof_program": proof_program, "told": told, "nothing_left": nothing_left}
+def paths_there(check):
+    """Each path that was restored is where it belongs."""
+    for path in check["asked"]:
+        place = check["below"].rstrip("/") + path
+        yield compare(f"{check['name']}: {place}", "there", "there" if os.path.lexists(place) else "absent")
+
+
+READERS = {"paths_there": paths_there, "proof_program": proof_program, "told": told, "nothing_left": nothing_left}

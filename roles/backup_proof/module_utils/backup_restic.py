@@ -52,10 +52,14 @@ KNOWN = (
 
 
 class Repository:
-    """A repository, the file of its password, a folder for restic's own files, and when to give up (monotonic)."""
+    """A repository, the file of its password, a folder for restic's own files, and when to give up (monotonic).
 
-    def __init__(self, place, password_file, *, scratch, deadline):
+    `options` are restic's, each `NAME=VALUE`: how it is reached where it is no folder of this machine.
+    """
+
+    def __init__(self, place, password_file, *, scratch, deadline, options=()):
         self.place, self.password_file = place, password_file
+        self.options = [word for option in options for word in ("-o", option)]
         self.scratch, self.deadline = scratch, deadline
         self.version = tuple(int(part) for part in re.findall("[0-9]+", self.run("version"))[:2])
 
@@ -66,7 +70,7 @@ class Repository:
 
     def run(self, *words, into=None):
         """Run restic and return what it said; `into` is a file for its output. Raise Red when it fails or is late."""
-        command = ["restic", "--no-cache", "-r", self.place, "-p", self.password_file, *words]
+        command = ["restic", "--no-cache", "-r", self.place, "-p", self.password_file, *self.options, *words]
         if time.monotonic() >= self.deadline:
             raise Red("overrun", f"the time limit was over before restic {words[0]}")
         code, late = 0, False

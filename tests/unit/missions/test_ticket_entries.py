@@ -189,15 +189,15 @@ def test_forms_nobody_knows_are_passed_over_and_counted() -> None:
         ("ticket", {"kind": "escalated", "ticket": 7}),
         ("ticket", {"kind": "accepted", "ticket": "T-1"}),
         ("ticket", {}),
-        ("backup_status", {"kind": "probe"}),
-        ("backup_status", {"kind": "probe", "at": None}),
+        ("backup_status", {"kind": "survey"}),
+        ("backup_status", {"kind": "survey", "at": None}),
         ("note", {"kind": "opened"}),
         *intervention("iv-9")[1:],
         ("closed", {"assets": "?"}),
     )
     assert (record.tickets, record.backups) == ((), ())
     assert record.notes == (
-        "entries of kind backup_status and form 'probe': 2, passed over",
+        "entries of kind backup_status and form 'survey': 2, passed over",
         "entries of kind ticket and form 'None': 1, passed over",
         "entries of kind ticket and form 'accepted': 1, passed over",
         "entries of kind ticket and form 'escalated': 1, passed over",

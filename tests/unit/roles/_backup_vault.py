@@ -23,6 +23,7 @@ class Vault:
 
     def __init__(self, base: Path) -> None:
         self.base, self.place, self.password = base, base / "vault", base / "password"
+        base.mkdir(parents=True, exist_ok=True)
         self.saved, self.state, self.counter = base / "saved", base / "state", 0
         self.before_backup: Callable[[], object] = tuple
         self.password.write_text("a long password\n")
