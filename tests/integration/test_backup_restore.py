@@ -1,4 +1,4 @@
-"""A real restoration: never over what is there, into an empty place first, compared, then moved; what is left is kept."""
+"""A real restoration: never over what is there, into an empty place first, compared, then moved."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
 """Restore a backup for good, on the machine itself through its own door, or on a store from the vault.
 
-Given `client`, `agent`, `snapshot`, `known`, `to`, `paths`, `overwrite`, `id`, `store` and `seconds`, return `restored`,
-what it came to. Check mode looks, and changes nothing.
+Given `client`, `agent`, `snapshot`, `known`, `to`, `paths`, `overwrite`, `id`, `store` and `seconds`, return
+`restored`, what it came to. Check mode looks, and changes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ AGENT, STORE, AGENT_STATE = "/etc/provisioner/backup", "/etc/provisioner/store",
 
 
 def place(asked):
-    """Given the module's parameters, return where the repository is: its name, its password's file, restic's options."""
+    """Given the module's parameters, return the repository's name, the file of its password, restic's options."""
     if asked["store"]:
         folder = f"{STORE}/{asked['client']}"
         with open(f"{folder}/agents.json", encoding="utf-8") as file:

@@ -1,5 +1,5 @@
 # Copyright the provisioner authors. SPDX-License-Identifier: Apache-2.0
-"""Restore a backup for good: into an empty place beside the target first, compared, and only then moved to where it goes.
+"""Restore a backup for good: into an empty place beside the target, compared, and only then moved to where it goes.
 
 restic can lose hard links in a place that is not empty, and overwrites what it finds. Here nothing that is there is
 overwritten: with `overwrite` it is moved aside, under another name in the same folder. Where something is wrong with
@@ -12,7 +12,7 @@ import errno
 import os
 import shutil
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible.module_utils.backup_compare import compare
 from ansible.module_utils.backup_manifest import ManifestError, entries, header
@@ -59,7 +59,7 @@ def restore(order):
 
 
 def _stamp():
-    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _restore(order, staging, found, deadline):
@@ -106,7 +106,7 @@ def _restore(order, staging, found, deadline):
 def _snapshot(order, repository, scratch, found):
     snapshots = repository.snapshots()
     arrivals = {name: instant(at) for name, at in order["arrivals"].items()}
-    refuse_forged(snapshots, now=datetime.now(timezone.utc), arrivals=arrivals, folder=order["repository"])
+    refuse_forged(snapshots, now=datetime.now(UTC), arrivals=arrivals, folder=order["repository"])
     saved, described = choose(snapshots, order["snapshot"])
     original = saved.get("original") or ""
     found |= {"snapshot": saved["id"], "original": original, "of": f"{saved['at']:%Y-%m-%dT%H:%M:%SZ}"}

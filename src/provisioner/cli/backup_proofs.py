@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from provisioner.missions.backup_drill import Drilled
     from provisioner.missions.backup_probe import Probed
+    from provisioner.missions.backup_restore import RestoredHost
     from provisioner.missions.backup_task import BackupTask
     from provisioner.missions.services import Services
 
@@ -148,6 +149,65 @@ def _show_probe(found: Probed, *, json: bool) -> None:
         return
     if found.report is not None:
         page(probe_page(found.report, host=found.host, store=found.store, passed=found.passed))
+    show_intervention(found.intervention)
+
+
+@command(
+    help={
+        **OF_ONE,
+        "to": "the folder under which it is restored, such as /srv/restored: what was /home is then /srv/restored/home",
+        "snapshot": "the beginning of its id (default: the newest)",
+        "path": "only this of what was saved; several with commas between them (default: all)",
+        "on": "restore on this store, from the vault it keeps (default: on the machine itself, through its own door)",
+        "overwrite": "move aside what is in the way, as NAME.before-ID (default: refuse a folder that is not empty)",
+        "check": "say what would be restored, from when, how big and what is in the way; recorded as simulated",
+    }
+)
+def restore(
+    _context: Context,
+    host: str = "",
+    to: str = "",
+    client: str = "",
+    snapshot: str = "",
+    path: str = "",
+    on: str = "",
+    overwrite: bool = False,
+    check: bool = False,
+    accept_new_key: bool = False,
+    contract_id: str = "",
+    json: bool = False,
+) -> int:
+    """Bring back what was lost: restored beside the target, compared with what was saved, then moved there. Recorded.
+
+    Nothing is overwritten. Example: invoke backup.restore --host ws-01 --to /srv/restored --check
+    """
+    from provisioner.missions.backup_restore import PLAYBOOK, RestoreWish
+    from provisioner.missions.backup_restore import restore as bring_back
+
+    example = "invoke backup.restore --host ws-01 --to /srv/restored"
+    asked = Asked(required("host", host, example), client, contract_id, accept_new_key, json)
+    wish = RestoreWish(
+        host=asked.host,
+        to=required("to", to, example),
+        snapshot=snapshot_of(snapshot),
+        paths=tuple(path.split(",")) if path else (),
+        overwrite=overwrite,
+        on=on,
+        check=check,
+    )
+    return _proven(asked, PLAYBOOK, partial(bring_back, wish=wish), partial(_show_restored, json=json))
+
+
+def _show_restored(found: RestoredHost, *, json: bool) -> None:
+    from provisioner.cli.present import page, show_intervention
+    from provisioner.reporting.backup_proofs import restore_document, restore_page
+    from provisioner.reporting.interventions import intervention_document
+
+    if json:
+        print_json({**intervention_document(found.intervention), "restored": restore_document(found.report)})
+        return
+    if found.report is not None:
+        page(restore_page(found.report, host=found.host, on=found.target, simulated=found.intervention.simulated))
     show_intervention(found.intervention)
 
 

@@ -77,6 +77,7 @@ namespace = Collection(
         backup.status,
         backup_proofs.probe,
         backup_proofs.drill,
+        backup_proofs.restore,
     ),
     _group("sla", sla.replay, sla.statement),
     _group("lab", lab.up, lab.down, lab.status),

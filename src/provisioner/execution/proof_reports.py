@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from provisioner.execution.backup_reports import instant
 from provisioner.execution.forms import CODE, DIGEST, mapping, matching, number, sequence
 from provisioner.execution.texts import clean
-from provisioner.model.drill import SABOTAGES, Compared, Damage, Named, ProofReport, Try
+from provisioner.model.drill import SABOTAGES, Compared, Damage, Named, ProofReport, Restored, Try
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,6 +50,8 @@ def proof_report(value: object, secrets: tuple[str, ...]) -> ProofReport | None:
         sabotage=tuple(_sabotage(said.get("sabotage"))),
         untouched=said.get("untouched") is True,
         tries=tuple(_tries(said.get("tries"))),
+        plan=tuple(_plan(said.get("plan"), secrets)),
+        bytes=number(said.get("bytes")),
         snapshot=matching(said.get("snapshot"), DIGEST),
         original=matching(said.get("original"), DIGEST),
         manifest=matching(said.get("manifest"), DIGEST),
@@ -107,6 +109,11 @@ def _tries(value: object) -> Iterator[Try]:
         name, answer = matching(row.get("name"), CODE), matching(row.get("answer"), _ANSWER)
         if name and answer and isinstance(row.get("changed"), bool):
             yield Try(name, row.get("allowed") is True, answer, row["changed"] is True)
+
+
+def _plan(value: object, secrets: tuple[str, ...]) -> Iterator[Restored]:
+    for row in map(mapping, sequence(value)[:MOST_NAMED]):
+        yield Restored(clean(row.get("path") or "", secrets), row.get("there") is True)
 
 
 def proofs(table: object, names: Iterable[str], secrets: Iterable[str]) -> dict[str, ProofReport]:

@@ -99,7 +99,7 @@ def _work(task: BackupTask, services: Services, wish: DrillWish, agent: Asset) -
             permille=wish.permille,
             lot=services.new_id() if wish.permille < FULL else "",
             seed=canary_seed(book, task.client, agent.name),
-            known=tuple(known_snapshots(book.entries(kinds=("backup_status",)), agent.name))[-MOST_KNOWN:],
+            known=known_snapshots(book.entries(kinds=("backup_status",)), agent.name),
             sabotage=wish.sabotage,
         )
 
@@ -129,8 +129,8 @@ def not_covered(task: BackupTask, agent: Asset, at: int) -> tuple[Reason, ...]:
     return (Reason(code="uncovered", clause="assets", text=f"{agent.name} is not covered for {CLAUSE}"),)
 
 
-def known_snapshots(entries: Iterable[Entry], asset: str) -> Iterable[Saved]:
-    """Given the entries of a log, yield what they say of each snapshot of a machine, oldest first, once."""
+def known_snapshots(entries: Iterable[Entry], asset: str) -> tuple[Saved, ...]:
+    """Given the entries of a log, return what they say of each of the last snapshots of a machine, oldest first."""
     found: dict[str, Saved] = {}
     for entry in entries:
         body = entry.body
@@ -140,7 +140,7 @@ def known_snapshots(entries: Iterable[Entry], asset: str) -> Iterable[Saved]:
             before = found.get(str(words[0]))
             digest = manifest if isinstance(manifest, str) else before.manifest if before else ""
             found[str(words[0])] = Saved(str(words[0]), before.arrived if before else str(words[1]), digest)
-    return found.values()
+    return tuple(found.values())[-MOST_KNOWN:]
 
 
 def _is_text(value: object) -> bool:

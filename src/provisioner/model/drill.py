@@ -63,6 +63,13 @@ class Damage(NamedTuple):
     reasons: tuple[str, ...]
 
 
+class Restored(NamedTuple):
+    """One path that is restored, and whether something is in its way."""
+
+    path: str
+    there: bool
+
+
 class Try(NamedTuple):
     """One thing a probe tried: what on which object, whether it is to be allowed, and what came of it."""
 
@@ -82,7 +89,7 @@ class ProofReport:
     """What one proof came to. `passed` is its own word; `reasons` are codes, `text` one sentence for a person.
 
     `snapshot` is the id in the vault, `original` the agent's, `of` the instant it saved, `manifest` its digest, and
-    `manifest_known` whether the log had that digest before.
+    `manifest_known` whether the log had that digest before. `plan` and `bytes` are what a restoration brings back.
     """
 
     at: int
@@ -107,6 +114,8 @@ class ProofReport:
     sabotage: tuple[Damage, ...] = ()
     untouched: bool = False
     tries: tuple[Try, ...] = ()
+    plan: tuple[Restored, ...] = ()
+    bytes: int = 0
 
     @property
     def bytes_a_second(self) -> int | None:

@@ -72,6 +72,41 @@ def plan_probe(agent: Asset, content: Content) -> Plan:
     return _plan(agent, content, {"backup_probe_seconds": 600})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Restoring:
+    """What is restored: of `agent`, under the folder `to`, its `snapshot` ("" for the newest), `paths` (() for all).
+
+    `overwrite` moves aside what is in the way; `id` is part of the names of that; `store` is whether from its vault.
+    """
+
+    agent: Asset
+    to: str
+    snapshot: str
+    paths: tuple[str, ...]
+    overwrite: bool
+    id: str
+    known: tuple[Saved, ...]
+    store: bool
+
+
+def plan_restore(target: Asset, content: Content, work: Restoring) -> Plan:
+    """Given the machine to restore on, what would run and what is restored, return the plan."""
+    given: dict[str, object] = {
+        "backup_proof_databases": False,
+        "backup_restore_client": target.client,
+        "backup_restore_agent": work.agent.name,
+        "backup_restore_to": work.to,
+        "backup_restore_id": work.id,
+        "backup_restore_paths": list(work.paths),
+        "backup_restore_overwrite": work.overwrite,
+        "backup_restore_snapshot": work.snapshot,
+        "backup_restore_known": [one._asdict() for one in work.known],
+        "backup_restore_store": work.store,
+        "backup_restore_seconds": LONGEST,
+    }
+    return _plan(target, content, given)
+
+
 def _plan(asset: Asset, content: Content, given: Mapping[str, object]) -> Plan:
     prefixes = tuple(f"{role}_" for role in content.roles)
     of_client = {name: value for name, value in sorted(asset.variables.items()) if name.startswith(prefixes)}

@@ -139,3 +139,33 @@ def probe_page(report: ProofReport, *, host: str, store: str, passed: bool) -> l
     )
     line = f"probe of {store} with the key of {host}: {word}"
     return [Section(lines=(line,), columns=("tried", "answer", "the object", ""), rows=rows)]
+
+
+def restore_document(report: ProofReport | None) -> dict[str, object] | None:
+    """Given what a restoration came to, return what `backup.restore --json` says under `restored`."""
+    if report is None:
+        return None
+    told = asdict(report)
+    for key in ("tries", "sabotage", "untouched", "canaries", "databases", "load_ms", "compare_ms"):
+        del told[key]
+    of = utc(report.of) if report.of is not None else None
+    plan = [one._asdict() for one in report.plan]
+    return {**told, "at": utc(report.at), "ended": utc(report.ended), "of": of, "plan": plan}
+
+
+def restore_page(report: ProofReport, *, host: str, on: str, simulated: bool) -> list[Section]:
+    """Given what a restoration came to, return its page: what, from when, how big, what was in the way."""
+    done = "could begin" if simulated else "done"
+    word = done if report.passed else f"FAILED: {', '.join(report.reasons)}"
+    lines = [f"restoration of {host} on {on}: {word}"]
+    lines += [report.text] if report.text else []
+    if report.snapshot:
+        of = f" of {utc(report.of)}" if report.of is not None else ""
+        known = "as the log has it" if report.manifest_known else "the log has no digest of it"
+        lines.append(f"snapshot {report.snapshot[:12]}{of}, {report.bytes} bytes; its manifest: {known}")
+    if report.compared is not None:
+        compared = report.compared
+        lines.append(f"{compared.compared} objects: {compared.equal} equal, {compared.different} different")
+        lines += [*_counts("differences", compared.differences), *_counts("not kept by restic", compared.not_kept)]
+    rows = tuple((one.path, "in the way: moved aside" if one.there else "") for one in report.plan)
+    return [Section(lines=tuple(lines), columns=("path", "") if rows else (), rows=rows)]
