@@ -4,7 +4,7 @@
 Their extended attribute is compared by the manifest, since a file system may have had none.
 
 Block i of a content is SHA-256(seed NUL name NUL counter NUL i), the numbers in decimal; contents are cut to their
-size (docs/reference/backup_formats.md). The agent that writes them has a program of its own.
+size (the README of the role backup_agent). The agent that writes them has a program of its own.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """The manifest of a backup: what every object was when it was saved, one JSON object a line.
 
 The first line is the header, `{"v": 1, "run", "counter", "begun", "paths"}`. Each other line is an entry, its path in
-percent-encoded bytes under `p`; docs/reference/backup_formats.md says what the other keys are. A manifest was written
+percent-encoded bytes under `p`; the README of the role backup_agent says what the other keys are. A manifest was written
 by a machine that may not be honest: nothing in it names a place outside the restored tree.
 """
 

@@ -14,7 +14,8 @@ from provisioner.model.drill import Damage, Named, Restored, Try
 from provisioner.model.plan import Step
 
 TOLD: dict[str, Any] = {
-    "at": "2026-11-30T20:00:00Z", "ended": "2026-11-30T20:01:00Z", "passed": True, "full": True, "reasons": [], "text": "",
+    "at": "2026-11-30T20:00:00Z", "ended": "2026-11-30T20:01:00Z", "passed": True, "full": True, "reasons": [],
+    "text": "",
     "restic": "0.14", "snapshot": "a" * 64, "original": "b" * 64, "of": "2026-11-30T18:00:00Z", "manifest": "c" * 64,
     "manifest_known": True, "restore_ms": 2000, "load_ms": 0, "compare_ms": 5, "whole_ms": 2100,
     "compared": {"compared": 3, "equal": 1, "different": 0, "moving": 1, "unfaithful": 1, "appeared": 0, "bytes": 4000,

@@ -1,4 +1,4 @@
-"""Loads what the role backup_proof gives machines, and writes manifests as docs/reference/backup_formats.md says.
+"""Loads what the role backup_proof gives machines, and writes manifests as the README of backup_agent says.
 
 The writer here is for tests alone: it is neither the agent's program nor the comparator.
 """
@@ -51,7 +51,7 @@ def drilling() -> tuple[ModuleType, ModuleType]:
 
 
 def plant_canaries(folder: Path, seed: bytes, counter: int) -> None:
-    """Write canary files as docs/reference/backup_formats.md says."""
+    """Write canary files as the README of backup_agent says."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sizes = {
