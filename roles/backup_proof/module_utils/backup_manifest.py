@@ -2,8 +2,8 @@
 """The manifest of a backup: what every object was when it was saved, one JSON object a line.
 
 The first line is the header, `{"v": 1, "run", "counter", "begun", "paths"}`. Each other line is an entry, its path in
-percent-encoded bytes under `p`; the README of the role backup_agent says what the other keys are. A manifest was written
-by a machine that may not be honest: nothing in it names a place outside the restored tree.
+percent-encoded bytes under `p`; the README of the role backup_agent says what the other keys are. A manifest was
+written by a machine that may not be honest: nothing in it names a place outside the restored tree.
 """
 
 from __future__ import annotations
