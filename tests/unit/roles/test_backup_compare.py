@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import stat
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,11 @@ def relink(place: Path) -> None:
     os.utime(place / "link", ns=(at, at), follow_symlinks=False)
 
 
+ENTRIES = ((1, 6, 2**32 - 1), (2, 4, 7), (4, 4, 2**32 - 1), (16, 4, 2**32 - 1), (32, 4, 2**32 - 1))
+ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, allowed, who) for tag, allowed, who in ENTRIES)
+"""As the kernel has it (acl(5)): u::rw- u:7:r-- g::r-- m::r-- o::r--"""
+
+
 def joined(place: Path) -> None:
     """Two files that were apart are one object now."""
     (place / "empty").unlink()
@@ -119,7 +125,7 @@ ALTERATIONS: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "xattr changed": (lambda place: os.setxattr(place / "d" / "other", "user.note", b"valuE"), {"xattr"}),
     "xattr lost": (lambda place: os.removexattr(place / "d" / "other", "user.note"), {"xattr"}),
     "xattr more": (lambda place: os.setxattr(place / "empty", "user.more", b""), {"xattr"}),
-    "ACL": (lambda place: os.system(f"setfacl -m u:7:r '{place}/empty'"), {"xattr"}),
+    "ACL": (lambda place: os.setxattr(place / "empty", "system.posix_acl_access", ACL), {"xattr"}),
     "link target": (relink, {"link"}),
     "hard link broken": (apart, {"hard_link"}),
     "hard link made": (joined, {"hard_link", "content", "size", "mtime", "xattr"}),
