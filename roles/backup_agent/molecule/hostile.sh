@@ -71,7 +71,7 @@ begin() {
     systemctl start --no-block $unit
     until_so uploading
 }
-over() { ! systemctl is-active --quiet $unit && test "$(systemctl show -p ActiveState --value $unit)" != activating; }
+over() { case "$(systemctl show -p ActiveState --value $unit)" in inactive | failed) ;; *) false ;; esac; }
 
 begin
 drop_packets
