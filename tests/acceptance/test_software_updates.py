@@ -27,8 +27,8 @@ def test_the_canary_proves_what_the_others_get_whatever_the_repository_says(park
     code, verified = park.desk.ask("audit.verify", "--client", "demo")
     assert (code, verified["status"]) == (0, "OK")
 
-    # That one is a security update that no canary has: shown, and a rollout with a canary of its own begins at once. Its
-    # canary is not offered it either, so the machine keeps what is proven, and the next call waits for a window.
+    # That one is a security update that no canary has: shown, and a rollout with a canary of its own begins at once.
+    # Its canary is not offered it either, so the machine keeps what is proven, and the next call waits for a window.
     assert told["superseded"] == [{"name": "prov-alpha", "version": "9.0"}]
     code, second = park.run()
     assert (code, second["ended"] is not None, second["rollout"] != told["rollout"]) == (0, True, True)
