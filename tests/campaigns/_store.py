@@ -112,7 +112,7 @@ class Agent:
 
     def save(self, text: str, *words: str) -> None:
         """Back up a tree that has `text` in it, and 300 kB that nothing can compress."""
-        tree = f"/work/{self.name}"
+        tree = f"/data/{self.name}"
         self.host.run(
             f"mkdir -p {tree}; echo {shlex.quote(text)} > {tree}/text; head -c 300000 /dev/urandom > {tree}/r"
         )

@@ -76,7 +76,7 @@ def test_a_lying_index_and_garbage_packs(park: Park) -> None:
     files = "cd /root/copy && find . -type f -not -path './locks/*' | sort"
     clone = f"restic --no-cache -q -r /root/copy --password-file /root/{agent.name}.password"
     known = park.host.run(files).split()
-    park.host.run(f"echo bait > /work/bait; {clone} backup /work/bait")
+    park.host.run(f"mkdir -p /data; echo bait > /data/bait; {clone} backup /data/bait")
     new = sorted(set(park.host.run(files).split()) - set(known))
 
     def read(path: str) -> Any:
@@ -209,10 +209,10 @@ def test_existing_objects_are_neither_overwritten_nor_removed(park: Park) -> Non
 def test_locks_that_are_left_or_removed(park: Park) -> None:
     """A lock that a killed agent left does not stop the store, nor does an agent that removes locks."""
     agent, before = park.begun("locks")
-    park.host.run("""mkdir -p /work/locks; head -c 8000000 /dev/urandom > /work/locks/large
-        repo locks acme backup --limit-upload 500 /work/locks & saving=$!
+    park.host.run("""mkdir -p /data/locks; head -c 8000000 /dev/urandom > /data/locks/large
+        repo locks acme backup --limit-upload 500 /data/locks & saving=$!
         until repo locks acme list locks --no-lock | grep -q .; do sleep 0.1; done
-        pkill -KILL -P $saving; wait; rm /work/locks/large""")
+        pkill -KILL -P $saving; wait; rm /data/locks/large""")
     locks = park.store.shell(f"ls {agent.inbox}/locks").split()
     assert locks
     agent.save("wednesday")
@@ -258,7 +258,7 @@ def test_a_disk_without_room_for_the_vault(park: Park) -> None:
         mount -o loop /root/disk.ext4 {agent.vault}; cp -a /root/kept/. {agent.vault}/"""
     park.store.shell(script)
     assert codes(agent.round()) == []
-    park.host.run(f"mkdir -p /work/{agent.name}; head -c 9000000 /dev/urandom > /work/{agent.name}/large")
+    park.host.run(f"mkdir -p /data/{agent.name}; head -c 9000000 /dev/urandom > /data/{agent.name}/large")
     agent.save("large")
     status = agent.round()
     assert codes(status) == ["vault_full"], status["problems"]
