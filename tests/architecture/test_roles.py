@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parent.parent for path in CHECKOUT.glob("roles/*/tasks/main.yml"))
@@ -177,6 +181,22 @@ def test_nested_options_stand_in_the_table() -> None:
     nested = {"a": {"type": "list", "elements": "dict", "default": [], "description": "x", "options":
                     {"b": {"type": "str", "required": True, "description": "see C(y)"}}}}  # fmt: skip
     assert rows(nested) == ["| `a` | list of dict | `[]` | x |", "| `a.b` | str | required | see `y` |"]
+
+
+def twice(sources: Iterable[str]) -> list[str]:
+    """Kinds of checks that more than one file of readers knows: the table would ask whichever came last."""
+    tables = [re.search(r"^READERS = \{(.*?)\}", source, re.DOTALL | re.MULTILINE) for source in sources]
+    kinds = [kind for table in tables if table for kind in re.findall(r'"(\w+)":', table[1])]
+    return sorted(kind for kind, times in Counter(kinds).items() if times > 1)
+
+
+def test_each_kind_of_check_has_one_reader() -> None:
+    sources = [path.read_text() for path in (CHECKOUT / "roles/acceptance/module_utils").glob("acceptance_*.py")]
+    assert twice(sources) == []
+
+
+def test_the_control_a_kind_that_two_files_know_is_found() -> None:
+    assert twice(['READERS = {\n    "told": told,\n}\n', 'READERS = {"told": other, "more": more}\n']) == ["told"]
 
 
 if __name__ == "__main__":

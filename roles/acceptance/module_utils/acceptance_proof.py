@@ -18,7 +18,7 @@ def proof_program(check):
     yield row(check["name"], check["asked"], found, ok=version >= list(check["least"]))
 
 
-def told(check):
+def proof_told(check):
     """What a proof came to, by its own word: it has no state that could be read again."""
     yield compare(check["name"], check["asked"], check["said"] or "nothing")
 
@@ -35,4 +35,9 @@ def paths_there(check):
         yield compare(f"{check['name']}: {place}", "there", "there" if os.path.lexists(place) else "absent")
 
 
-READERS = {"paths_there": paths_there, "proof_program": proof_program, "told": told, "nothing_left": nothing_left}
+READERS = {
+    "nothing_left": nothing_left,
+    "paths_there": paths_there,
+    "proof_program": proof_program,
+    "proof_told": proof_told,
+}
