@@ -67,6 +67,8 @@ def settled(park: Park, runs: list[str]) -> None:
     for name in park.machines:
         assert (park.version(name), park.version(name, "prov-beta")) == ("2.0", "2.0")
         assert (park.upgrades(name), park.upgrades(name, "prov-beta")) == (1, 1), "nothing is installed twice"
+        timers = park.machines[name].shell("systemctl is-active apt-daily.timer apt-daily-upgrade.timer || true")
+        assert timers.split() == ["active", "active"], "apt's own timers run again"
     code, verified = park.desk.ask("audit.verify", "--client", "demo")
     assert (code, verified["status"]) == (0, "OK")
     assert list((park.desk.state / "runs" / "demo").iterdir()) == []
